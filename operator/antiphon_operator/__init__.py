@@ -1,0 +1,1 @@
+"""The hands: Kubernetes handlers and clients, rendering, actuation, and the `antiphon` command."""

@@ -1,0 +1,1 @@
+"""The voice: the program that runs in every voice pod."""
