@@ -1,0 +1,98 @@
+"""An agent in words: its stages and variants, its promises, its placement."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from antiphon_crds.agent import Partition, PlacementGroup
+from antiphon_crds.policy import Objective
+from antiphon_crds.voicemodel import Variant
+from antiphon_policies.objectives import EffectiveObjective
+from antiphon_policies.resolution import Resolution
+
+
+def explain_agent(resolution: Resolution) -> RenderableType:
+    agent = resolution.agent
+    head = Text.assemble((f"VoiceAgent {agent.metadata.name}", "bold"), f"  {agent.spec.description or ''}")
+    parts: list[RenderableType] = [head, _stages(resolution), _promises(resolution), _groups(resolution)]
+    return Group(*parts, "")
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 2), header_style="dim")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _stages(resolution: Resolution) -> Table:
+    table = _table("stage", "model", "variants, best first", "quality of the best")
+    for resolved in resolution.stages:
+        names = ", ".join(_variant(variant) for variant in resolved.variants)
+        table.add_row(resolved.stage, resolved.spec.model, names, _quality(resolved.variants))
+    return table
+
+
+def _variant(variant: Variant) -> str:
+    emulated = ", emulated" if variant.engine == "emulated" else ""
+    return f"{variant.name} ({variant.memory.gpu or 'CPU'}{emulated})"
+
+
+def _quality(variants: tuple[Variant, ...]) -> str:
+    best = variants[0].quality if variants else []
+    return ", ".join(f"{quality.metric} {quality.value:g}" for quality in best) or "not measured"
+
+
+def _promises(resolution: Resolution) -> Table:
+    table = _table("promise", "of", "target", "left for the pods", "window", "from")
+    for effective in resolution.objectives:
+        objective = effective.objective
+        origin = "agent" if effective.from_agent else f"policy {resolution.agent.spec.sla_policy}"
+        table.add_row(
+            f"{objective.name}", _indicator(objective), _target(objective), _left(effective), objective.window, origin
+        )
+    return table
+
+
+def _indicator(objective: Objective) -> str:
+    what = f"stage {objective.stage}" if objective.stage else objective.indicator
+    if objective.mean:
+        return f"mean of {what}"
+    return f"p{objective.percentile:g} of {what}" if objective.percentile else what
+
+
+def _target(objective: Objective) -> str:
+    if objective.target_ms is not None:
+        return f"<= {objective.target_ms} ms"
+    if objective.max_ratio is not None:
+        return f"<= {objective.max_ratio:.3%}"
+    return f">= {objective.min_per_second:g} a second"
+
+
+def _left(effective: EffectiveObjective) -> str:
+    return f"{effective.planning_target_ms} ms" if effective.planning_target_ms is not None else ""
+
+
+def _groups(resolution: Resolution) -> Table:
+    table = _table("group", "stages", "partition", "replicas", "note")
+    for group in resolution.groups:
+        table.add_row(group.name, ", ".join(group.stages), _partition(group.partition), *_replicas(resolution, group))
+    return table
+
+
+def _partition(partition: Partition) -> str:
+    if partition.gpus is not None:
+        return f"{partition.gpus} whole GPUs"
+    if partition.memory is not None:
+        return f"at least {partition.memory}"
+    return {"auto": "smallest that fits", "none": "CPU only"}.get(partition.profile or "", partition.profile or "")
+
+
+def _replicas(resolution: Resolution, group: PlacementGroup) -> tuple[str, str]:
+    scaling = resolution.agent.spec.scaling
+    least = scaling.min_replicas if group.min_replicas is None else group.min_replicas
+    most = scaling.max_replicas if group.max_replicas is None else group.max_replicas
+    note = f"overflow of {group.overflow.group}" if group.overflow else ""
+    return f"{least} to {most}", note
