@@ -75,10 +75,10 @@ def read_documents(file: str, text: str) -> Iterator[Document | LocatedProblem]:
     """The documents of a file; a syntax error ends them with a problem."""
     try:
         for node in yaml.compose_all(text, Loader=_Loader):
-            if node is None:
-                continue
             lines: dict[Path, int] = {(): node.start_mark.line + 1}
-            yield Document(file, _build(node, (), lines), lines)
+            data = _build(node, (), lines)
+            if data is not None:
+                yield Document(file, data, lines)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = f"is no valid YAML: {error.problem or error.context}"

@@ -64,7 +64,11 @@ def validate(
 
     Exit codes: 0 all valid, 1 problems found, 2 a file can't be read.
     """
-    verdict = judge(list(_manifest_files(files)), complete=complete)
+    found = list(_manifest_files(files))
+    if not found:
+        typer.echo(f"no manifests (.yaml, .yml, .json) in {', '.join(map(str, files))}", err=True)
+        raise typer.Exit(_USAGE)
+    verdict = judge(found, complete=complete)
     if output is Output.json:
         typer.echo(json.dumps(verdict.as_json(), indent=2))
     else:

@@ -1,0 +1,117 @@
+"""`antiphon validate`, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+_AGENT = """\
+apiVersion: antiphon.dev/v1alpha1
+kind: VoiceAgent
+metadata: {name: hello}
+spec:
+  slaPolicy: mine
+  pipeline:
+    diarization: {model: ear}
+"""
+_MODEL = """\
+apiVersion: antiphon.dev/v1alpha1
+kind: VoiceModel
+metadata: {name: ear}
+spec:
+  stage: diarization
+  license: MIT
+  variants:
+  - name: small
+    engine: ge2e
+    source: {path: {path: /models/ge2e}}
+    memory: {host: 200Mi}
+"""
+
+
+def _antiphon(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "antiphon_operator", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "agent.yaml").write_text(_AGENT)
+    (tmp_path / "model.yaml").write_text(_MODEL)
+    return tmp_path
+
+
+def test_presets_and_examples_are_valid_and_explained() -> None:
+    done = _antiphon("validate", "--complete", "policies", "examples", cwd=REPOSITORY)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "VoiceAgent hello-world" in done.stdout
+    assert done.stdout.splitlines()[-1].endswith("all valid")
+
+
+def test_what_is_not_among_the_files_is_a_note(folder: Path) -> None:
+    done = _antiphon("validate", ".", cwd=folder)
+    assert done.returncode == 0
+    assert "note: agent.yaml:5: VoiceAgent/hello: spec.slaPolicy: there is no SLAPolicy mine" in done.stdout
+    assert "2 objects in 2 files: all valid" in done.stdout
+    assert "small (CPU)" in done.stdout
+
+
+def test_and_a_problem_where_the_files_must_be_complete(folder: Path) -> None:
+    done = _antiphon("validate", "--complete", ".", cwd=folder)
+    assert done.returncode == 1
+    assert "error: agent.yaml:5: VoiceAgent/hello: spec.slaPolicy: there is no SLAPolicy mine" in done.stdout
+
+
+def test_a_wrong_file_is_told_with_its_line(folder: Path) -> None:
+    (folder / "agent.yaml").write_text(_AGENT + "  scaling: {minReplicas: 9, maxReplicas: 3}\n")
+    done = _antiphon("validate", "-q", "agent.yaml", cwd=folder)
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        ("error: agent.yaml:8: VoiceAgent/hello: spec.scaling.minReplicas:"
+        " minReplicas is 9; it must be at most maxReplicas, 3"),
+        "1 objects in 1 files: 1 problems",
+    ]
+
+
+def test_json_for_scripts(folder: Path) -> None:
+    (folder / "model.yaml").write_text(_MODEL.replace("MIT", "''"))
+    done = _antiphon("validate", "-o", "json", ".", cwd=folder)
+    assert done.returncode == 1
+    verdict = json.loads(done.stdout)
+    assert verdict["valid"] is False
+    assert verdict["objects"] == ["VoiceAgent/hello", "VoiceModel/ear"]
+    (problem,) = verdict["problems"]
+    assert (problem["file"], problem["line"], problem["field"]) == ("model.yaml", 6, "spec.license")
+    assert problem["value"] == '""'
+    assert [missing["field"] for missing in verdict["missing"]] == ["spec.slaPolicy", "spec.pipeline.diarization.model"]
+
+
+def test_the_same_object_twice_is_a_problem(folder: Path) -> None:
+    (folder / "again.yaml").write_text(_MODEL)
+    done = _antiphon("validate", "-q", ".", cwd=folder)
+    assert done.returncode == 1
+    assert "metadata.name: is also defined in again.yaml; rename one" in done.stdout
+
+
+def test_a_file_that_is_not_there_is_a_usage_error(folder: Path) -> None:
+    done = _antiphon("validate", "nowhere.yaml", cwd=folder)
+    assert done.returncode == 2
+    assert "nowhere.yaml: can't be read" in done.stderr
+
+
+def test_a_folder_without_manifests_is_a_usage_error(tmp_path: Path) -> None:
+    done = _antiphon("validate", ".", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no manifests" in done.stderr
+
+
+def test_help_names_the_exit_codes() -> None:
+    done = _antiphon("validate", "--help", cwd=REPOSITORY)
+    assert done.returncode == 0
+    assert "Exit codes: 0 all valid, 1 problems found, 2" in " ".join(done.stdout.split())

@@ -1,0 +1,180 @@
+"""YAML as Kubernetes reads it, and problems that name file, line, field, value and what would be right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from manifest_files import WRONG, right_documents, wrong_manifest
+from offline_apiserver import admit
+
+from antiphon_crds.agent import VoiceAgent
+from antiphon_crds.manifests import Document, LocatedProblem, load, read_documents
+
+_AGENT = """\
+apiVersion: antiphon.dev/v1alpha1
+kind: VoiceAgent
+metadata: {name: hello}
+spec:
+  slaPolicy: conversational
+  pipeline:
+    vad: {model: silero-vad}
+    llm: {model: llama}
+"""
+
+
+def _problems(text: str) -> list[str]:
+    found: list[str] = []
+    for document in read_documents("agent.yaml", text):
+        problems = (document,) if isinstance(document, LocatedProblem) else load(document).problems
+        found += map(str, problems)
+    return found
+
+
+def _data(text: str) -> object:
+    (document,) = read_documents("x.yaml", text)
+    assert isinstance(document, Document)
+    return document.data
+
+
+class TestReading:
+    def test_only_true_and_false_are_booleans(self) -> None:
+        assert _data("[yes, no, on, off, y, n, true, False]") == ["yes", "no", "on", "off", "y", "n", True, False]
+
+    def test_times_stay_strings(self) -> None:
+        assert _data("at: 2026-12-24T09:00:00Z\nday: 2026-12-24") == {"at": "2026-12-24T09:00:00Z", "day": "2026-12-24"}
+
+    def test_json_is_yaml(self) -> None:
+        assert _data('{"a": [1, 2.5, null, "x"]}') == {"a": [1, 2.5, None, "x"]}
+
+    def test_empty_documents_are_passed_over(self) -> None:
+        assert list(read_documents("x.yaml", "---\n---\n# nothing\n")) == []
+
+    def test_a_syntax_error_names_its_line(self) -> None:
+        assert _problems("a: 1\nb: [1\n") == [
+            "agent.yaml:3: document: (the file): is no valid YAML: expected ',' or ']', but got '<stream end>'"
+        ]
+
+    def test_a_key_that_stands_twice_is_refused(self) -> None:
+        (problem,) = _problems("a: 1\na: 2\n")
+        assert problem.startswith("agent.yaml:2: ")
+        assert "'a' stands twice in one mapping; keep one" in problem
+
+    def test_documents_before_a_syntax_error_are_kept(self) -> None:
+        first, second = read_documents("x.yaml", "a: 1\n---\nb: [\n")
+        assert isinstance(first, Document)
+        assert isinstance(second, LocatedProblem)
+
+
+class TestProblems:
+    def test_none_in_a_right_one(self) -> None:
+        assert _problems(_AGENT) == []
+
+    @pytest.mark.parametrize(
+        ("wrong", "expected"),
+        [
+            (
+                "  slaPolcy: x\n",
+                "agent.yaml:9: VoiceAgent/hello: spec.slaPolcy: there is no such field; did you mean slaPolicy?",
+            ),
+            (
+                "  scaling: {replicas: two}\n",
+                'agent.yaml:9: VoiceAgent/hello: spec.scaling.replicas: "two" is a string; use a whole number',
+            ),
+            (
+                "  scaling: {replicas: -1}\n",
+                "agent.yaml:9: VoiceAgent/hello: spec.scaling.replicas: -1 is too small; use 0 or more",
+            ),
+            (
+                "  scaling: {mode: auto}\n",
+                'agent.yaml:9: VoiceAgent/hello: spec.scaling.mode: "auto" is not known; use SLA or External',
+            ),
+            (
+                "  sessions:\n    drain: 15 minutes\n",
+                ('agent.yaml:10: VoiceAgent/hello: spec.sessions.drain: "15 minutes" does not fit;'
+                " use a duration, such as 500ms, 90s, 15m or 1h30m"),
+            ),
+            (
+                "  scaling:\n    maxReplicas: 3\n    minReplicas: 9\n",
+                ("agent.yaml:11: VoiceAgent/hello: spec.scaling.minReplicas:"
+                " minReplicas is 9; it must be at most maxReplicas, 3"),
+            ),
+            (
+                "  traffic: [{name: a}]\n",
+                "agent.yaml:9: VoiceAgent/hello: spec.traffic[0].sessions: is missing; Concurrent sessions expected.",
+            ),
+        ],
+    )
+    def test_name_line_field_value_and_what_would_be_right(self, wrong: str, expected: str) -> None:
+        assert _problems(_AGENT + wrong) == [expected]
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("- 1\n", "is no object"),
+            ("apiVersion: v1\nkind: Pod\n", "'v1' is not served; use antiphon.dev/v1alpha1"),
+            ("apiVersion: antiphon.dev/v1alpha1\nkind: Agent\n", "'Agent' is not known; use VoiceAgent, SLAPolicy"),
+            ("apiVersion: antiphon.dev/v1alpha1\nkind: [1]\n", "is not known"),
+        ],
+    )
+    def test_what_is_none_of_our_kinds(self, text: str, expected: str) -> None:
+        (problem,) = _problems(text)
+        assert expected in problem
+
+    def test_a_null_is_as_good_as_absent(self) -> None:
+        assert _problems(_AGENT + "  objectives: null\n  scaling: {mode: null, replicas: ~}\n") == []
+
+    def test_an_object_from_a_newer_api_server_is_read_all_the_same(self) -> None:
+        data = {
+            "apiVersion": "antiphon.dev/v1alpha1", "kind": "VoiceAgent",
+            "metadata": {"name": "x", "creationTimestamp": "2026-01-01T00:00:00Z", "managedFields": []},
+            "spec": {"slaPolicy": "p", "pipeline": {"vad": {"model": "m"}, "llm": {"model": "m"}}, "newField": 1},
+            "status": {"phase": "Ready", "newer": {}},
+        }  # fmt: skip
+        assert VoiceAgent.model_validate(data, extra="ignore").spec.sla_policy == "p"
+
+
+class TestRight:
+    """Presets and examples."""
+
+    @pytest.mark.parametrize("document", right_documents(), ids=lambda document: document.data["metadata"]["name"])
+    def test_valid_for_both(self, document: Document) -> None:
+        assert load(document).problems == ()
+        assert admit(document.data) == []
+
+    @pytest.mark.parametrize("document", right_documents(), ids=lambda document: document.data["metadata"]["name"])
+    def test_survives_a_round_trip(self, document: Document) -> None:
+        found = load(document).object
+        assert found is not None
+        again = load(Document("again", found.to_manifest(), {(): 1}))
+        assert again.object == found
+        assert admit(found.to_manifest()) == []
+
+
+class TestWrong:
+    """Each wrong in its own way; refused by schema or CEL, and by the types, for the same reason."""
+
+    def test_there_are_forty_and_half_are_wrong_only_by_a_rule(self) -> None:
+        found = [wrong_manifest(path) for path in WRONG]
+        assert len(found) >= 40
+        assert sum(wrong.by == "rule" for wrong in found) * 2 >= len(found)
+        assert len({(wrong.data["kind"], wrong.field, wrong.says) for wrong in found}) == len(found)
+        assert {wrong.data["kind"] for wrong in found} == {"VoiceAgent", "SLAPolicy", "VoiceModel", "GPUPool"}
+
+    @pytest.mark.parametrize("path", WRONG, ids=lambda path: path.stem)
+    def test_types_refuse_it_and_say_why(self, path: Path) -> None:
+        wrong = wrong_manifest(path)
+        problems = wrong.loaded.problems
+        assert problems
+        assert problems[0].problem.field == wrong.field
+        assert wrong.says in problems[0].problem.message
+        assert problems[0].line > 3
+
+    @pytest.mark.parametrize("path", WRONG, ids=lambda path: path.stem)
+    def test_schema_or_rules_refuse_it_and_say_why(self, path: Path) -> None:
+        wrong = wrong_manifest(path)
+        refusals = admit(wrong.data)
+        assert refusals
+        assert {refusal.by for refusal in refusals} == {wrong.by}
+        if wrong.by == "rule":
+            assert any(wrong.says in refusal.message for refusal in refusals), refusals
