@@ -170,7 +170,7 @@ class PlacementGroup(Contract):
     stages: Annotated[list[Stage], Field(min_length=1, max_length=7), ListSet()]
     """Stages of the pipeline that run in the group's pods."""
     partition: Partition = Partition(profile="auto")
-    """GPU share of one replica."""
+    """GPU share of one replica: exactly one of profile, memory and gpus."""
     min_replicas: _Replicas | None = None
     """Fewest replicas of this group. Default: the agent's."""
     max_replicas: Annotated[int, Field(ge=1, le=1000)] | None = None

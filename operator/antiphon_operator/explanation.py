@@ -15,15 +15,18 @@ from antiphon_policies.resolution import Resolution
 
 def explain_agent(resolution: Resolution) -> RenderableType:
     agent = resolution.agent
-    head = Text.assemble((f"VoiceAgent {agent.metadata.name}", "bold"), f"  {agent.spec.description or ''}")
+    policy = f"  (SLAPolicy {agent.spec.sla_policy})" if agent.spec.sla_policy else ""
+    head = Text.assemble(
+        (f"VoiceAgent {agent.metadata.name}", "bold"), policy, f"\n  {agent.spec.description or 'No description.'}"
+    )
     parts: list[RenderableType] = [head, _stages(resolution), _promises(resolution), _groups(resolution)]
     return Group(*parts, "")
 
 
 def _table(*columns: str) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 2), header_style="dim")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for index, column in enumerate(columns):
+        table.add_column(column, no_wrap=index == 0, overflow="fold")
     return table
 
 
@@ -46,14 +49,19 @@ def _quality(variants: tuple[Variant, ...]) -> str:
 
 
 def _promises(resolution: Resolution) -> Table:
-    table = _table("promise", "of", "target", "left for the pods", "window", "from")
+    table = _table("promise", "what must hold", "window", "from")
     for effective in resolution.objectives:
-        objective = effective.objective
-        origin = "agent" if effective.from_agent else f"policy {resolution.agent.spec.sla_policy}"
-        table.add_row(
-            f"{objective.name}", _indicator(objective), _target(objective), _left(effective), objective.window, origin
-        )
+        origin = "agent" if effective.from_agent else "policy"
+        table.add_row(effective.objective.name, _promise(effective), effective.objective.window, origin)
     return table
+
+
+def _promise(effective: EffectiveObjective) -> str:
+    objective = effective.objective
+    text = f"{_indicator(objective)} {_target(objective)}"
+    if effective.planning_target_ms != objective.target_ms:
+        text += f", {effective.planning_target_ms} ms of it for the pods"
+    return text
 
 
 def _indicator(objective: Objective) -> str:
@@ -67,12 +75,8 @@ def _target(objective: Objective) -> str:
     if objective.target_ms is not None:
         return f"<= {objective.target_ms} ms"
     if objective.max_ratio is not None:
-        return f"<= {objective.max_ratio:.3%}"
+        return f"<= {objective.max_ratio * 100:g} %"
     return f">= {objective.min_per_second:g} a second"
-
-
-def _left(effective: EffectiveObjective) -> str:
-    return f"{effective.planning_target_ms} ms" if effective.planning_target_ms is not None else ""
 
 
 def _groups(resolution: Resolution) -> Table:
@@ -84,7 +88,7 @@ def _groups(resolution: Resolution) -> Table:
 
 def _partition(partition: Partition) -> str:
     if partition.gpus is not None:
-        return f"{partition.gpus} whole GPUs"
+        return "a whole GPU" if partition.gpus == 1 else f"{partition.gpus} whole GPUs"
     if partition.memory is not None:
         return f"at least {partition.memory}"
     return {"auto": "smallest that fits", "none": "CPU only"}.get(partition.profile or "", partition.profile or "")
@@ -95,4 +99,4 @@ def _replicas(resolution: Resolution, group: PlacementGroup) -> tuple[str, str]:
     least = scaling.min_replicas if group.min_replicas is None else group.min_replicas
     most = scaling.max_replicas if group.max_replicas is None else group.max_replicas
     note = f"overflow of {group.overflow.group}" if group.overflow else ""
-    return f"{least} to {most}", note
+    return f"{least}" if least == most else f"{least} to {most}", note

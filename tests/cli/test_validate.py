@@ -73,8 +73,10 @@ def test_a_wrong_file_is_told_with_its_line(folder: Path) -> None:
     done = _antiphon("validate", "-q", "agent.yaml", cwd=folder)
     assert done.returncode == 1
     assert done.stdout.splitlines() == [
-        ("error: agent.yaml:8: VoiceAgent/hello: spec.scaling.minReplicas:"
-        " minReplicas is 9; it must be at most maxReplicas, 3"),
+        (
+            "error: agent.yaml:8: VoiceAgent/hello: spec.scaling.minReplicas:"
+            " minReplicas is 9; it must be at most maxReplicas, 3"
+        ),
         "1 objects in 1 files: 1 problems",
     ]
 

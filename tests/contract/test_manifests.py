@@ -91,13 +91,17 @@ class TestProblems:
             ),
             (
                 "  sessions:\n    drain: 15 minutes\n",
-                ('agent.yaml:10: VoiceAgent/hello: spec.sessions.drain: "15 minutes" does not fit;'
-                " use a duration, such as 500ms, 90s, 15m or 1h30m"),
+                (
+                    'agent.yaml:10: VoiceAgent/hello: spec.sessions.drain: "15 minutes" does not fit;'
+                    " use a duration, such as 500ms, 90s, 15m or 1h30m"
+                ),
             ),
             (
                 "  scaling:\n    maxReplicas: 3\n    minReplicas: 9\n",
-                ("agent.yaml:11: VoiceAgent/hello: spec.scaling.minReplicas:"
-                " minReplicas is 9; it must be at most maxReplicas, 3"),
+                (
+                    "agent.yaml:11: VoiceAgent/hello: spec.scaling.minReplicas:"
+                    " minReplicas is 9; it must be at most maxReplicas, 3"
+                ),
             ),
             (
                 "  traffic: [{name: a}]\n",

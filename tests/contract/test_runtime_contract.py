@@ -48,8 +48,10 @@ def test_a_configuration_with_its_defaults() -> None:
         ),
         (
             {"stages": [_stage(remote="http://x:1")]},
-            ("stages[0].remote: stage vad has 1 variants and remote 'http://x:1';"
-            " give exactly one of variants (it runs here) and remote (it runs elsewhere)"),
+            (
+                "stages[0].remote: stage vad has 1 variants and remote 'http://x:1';"
+                " give exactly one of variants (it runs here) and remote (it runs elsewhere)"
+            ),
         ),
         (
             {"stages": [_stage(options={"tts": {}})]},

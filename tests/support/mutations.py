@@ -18,8 +18,8 @@ _ODD = st.one_of(
     st.integers(-1, 2000),
     st.floats(-1, 200, allow_nan=False).map(lambda number: round(number, 2) + 0.001),
     st.sampled_from(_INTERESTING),
-    st.just([]),
-    st.just({}),
+    st.builds(list),
+    st.builds(dict),
 )
 
 
@@ -77,6 +77,7 @@ def mutated(draw: st.DrawFn, originals: list[Any]) -> Any:
     """One of `originals` with up to three parts removed, replaced, repeated or added."""
     manifest = copy.deepcopy(draw(st.sampled_from(originals)))
     for _ in range(draw(st.integers(0, 3))):
+        manifest.setdefault("spec", {})
         _mutate(draw, schema_of(manifest["kind"])["properties"]["spec"], manifest, "spec")
     return manifest
 
