@@ -99,7 +99,10 @@ class Topology(Contract):
     """Where a replica's GPUs, cores and memory lie to one another."""
 
     numa: Literal["Pin", "Prefer", "Ignore"] = "Prefer"
-    """Pin: GPUs, cores and memory of one NUMA node, or the replica waits. Prefer: where it can be had. Ignore: anywhere."""
+    """Pin: every process keeps to the cores and memory of its own GPU's NUMA node, or the replica waits. Prefer: where it can
+    be had. Ignore: anywhere."""
+    gpus_within: Literal["NumaNode", "Node"] = "Node"
+    """How near the GPUs of one replica lie to each other, where it has several."""
     interconnect: Literal["NVLink", "PCIeSwitch", "Any"] = "Any"
     """What must join the GPUs of one replica, where it has several."""
     gpu_indices: Annotated[list[Annotated[int, Field(ge=0, le=63)]], Field(max_length=64), ListSet()] = []
@@ -162,6 +165,15 @@ class Overflow(Contract):
     )
 
 
+class GroupVariants(Contract):
+    """The variants of one stage that may run in a group."""
+
+    stage: Stage
+    """The stage."""
+    names: Annotated[list[ItemName], Field(min_length=1, max_length=16), ListSet()]
+    """Names of the variants."""
+
+
 class PlacementGroup(Contract):
     """Stages that run together in one pod."""
 
@@ -175,6 +187,10 @@ class PlacementGroup(Contract):
     """Fewest replicas of this group. Default: the agent's."""
     max_replicas: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Most replicas of this group. Default: the agent's."""
+    max_sessions: Annotated[int, Field(ge=1, le=10000)] | None = None
+    """Most sessions of one replica of this group. Default: sessions.maxPerReplica."""
+    variants: Annotated[list[GroupVariants], Field(max_length=7), ListMap("stage")] = []
+    """Narrows, for single stages, the variants that may run in this group. Default: the stage's."""
     overflow: Overflow | None = None
     """Set where the group only takes another group's overflow."""
     topology: Topology = Topology()
@@ -200,6 +216,12 @@ class PlacementGroup(Contract):
             "group '{self.name}' asks for {self.partition.gpus} GPUs and keeps to {size(self.topology.gpuIndices)} by"
             " topology.gpuIndices; name at least as many",
             "topology",
+        ),
+        Rule(
+            "self.variants.all(v, v.stage in self.stages)",
+            "variants of group '{self.name}' are for {self.variants.map(v, v.stage)}, and its stages are {self.stages};"
+            " narrow only the group's own stages",
+            "variants",
         ),
         Rule(
             "!has(self.overflow) || self.overflow.group != self.name",

@@ -49,6 +49,8 @@ class Features(Contract):
     """Tell speakers apart."""
     beam_size: Annotated[int, Field(ge=1, le=16)] | None = None
     """Beams of the recognition."""
+    vad_filter: bool | None = None
+    """Leave out silence inside an utterance before it is recognised."""
     jpeg_quality: Annotated[int, Field(ge=1, le=100)] | None = None
     """JPEG quality of video frames."""
     frames_per_second: Annotated[int, Field(ge=1, le=120)] | None = None

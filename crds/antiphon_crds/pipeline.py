@@ -20,6 +20,7 @@ from antiphon_crds.scalars import (
     ShortText,
     within,
 )
+from antiphon_crds.stages import SwitchableOption
 
 # --- how a stage is run --------------------------------------------------------------------------------------------
 
@@ -54,13 +55,15 @@ class LoadStep(Contract):
     """What the stage runs with while at most `upTo` sessions are active; switched inside the pod, within a frame."""
 
     up_to: Annotated[int, Field(ge=1, le=10000)] | None = None
-    """Active sessions up to which the step holds. Only the last step leaves it out: it holds above all others."""
+    """Active sessions of one pod up to which the step holds. Only the last step leaves it out: it holds above all others."""
     batch: Annotated[int, Field(ge=1, le=1024)]
     """Items in a batch."""
     jpeg_quality: Annotated[int, Field(ge=1, le=100)] | None = None
     """JPEG quality of video frames (lipsync)."""
     frames_per_second: Annotated[int, Field(ge=1, le=120)] | None = None
     """Video frames a second (lipsync)."""
+    beam_size: Annotated[int, Field(ge=1, le=16)] | None = None
+    """Beams of the recognition (asr)."""
 
 
 LOAD_STEPS_RULES = (
@@ -110,6 +113,8 @@ class StageBase(Contract):
     """Workers, queues, threads and streams."""
     load_steps: Annotated[list[LoadStep], Field(max_length=8)] = []
     """Batch and quality by active sessions, from few to many; switched in the pod without waiting for the control loop."""
+    switchable: Annotated[list[SwitchableOption], Field(max_length=6), ListSet()] = []
+    """Options that actuator `features` may switch by load: off or down from what `options` say, and back. Empty: none."""
     trial: Trial | None = None
     """A model on trial beside this one."""
 
@@ -145,6 +150,8 @@ class AsrOptions(Contract):
     """Beams of the search; 1 is greedy."""
     window_seconds: Annotated[float, Field(ge=1, le=30)] | None = None
     """Length to which audio is padded, in seconds. Default: the engine's."""
+    vad_filter: bool = False
+    """Let the engine leave out silence inside an utterance before it recognises it."""
     speculative: bool = True
     """Start on a pause, before the turn is surely over."""
     prompt: ShortText | None = None
@@ -219,7 +226,7 @@ class FrameCache(Contract):
     """Faces and their background frames, kept in memory."""
 
     memory: MemoryQuantity = "4Gi"
-    """Most memory of the cache."""
+    """Most main memory of the cache."""
     eviction: Literal["LFU", "LRU"] = "LFU"
     """What goes first when it is full: the least frequently or the least recently used."""
     idle: Annotated[Duration, within("10s", "24h")] = "30m"
@@ -275,6 +282,8 @@ class SpeechOptions(Contract):
 class VadStage(StageBase):
     """Voice activity detection and the end of a turn."""
 
+    turn_end_model: ObjectName | None = None
+    """Name of a VoiceModel of stage vad that judges, from the sound, whether a turn is over. Default: silence decides."""
     options: VadOptions = VadOptions()
     """Options of the stage."""
 
@@ -382,7 +391,7 @@ class Audio(Contract):
     """Length of one frame of audio, in milliseconds."""
     buffer: Annotated[Duration, within("100ms", "60s")] = "5s"
     """Most unread input kept for a session; older audio is dropped and counted."""
-    playback_delay_ms: MillisecondsOrZero = 25
-    """Audio that the client holds back before it plays, in milliseconds; it counts towards mouth-to-ear."""
+    playback_delay_ms: MillisecondsOrZero = 20
+    """Audio that the client holds back before it plays, in milliseconds. A policy's budget.playbackMs has to cover it."""
     shared_memory: bool = True
     """Pass audio between processes of a pod without copying."""

@@ -44,11 +44,13 @@ class Objective(Contract):
     indicator: Indicator
     """What is measured. Latencies, with targetMs: `turn` (user's last sound to the first audible audio), `response` (decided
     end of turn to the first audible audio), `mouthToEar` (turn plus the policy's budget of capture, network and playback),
-    `stage` (one stage, waiting included), `bargeIn` (user's first sound to the agent's last), `sessionStart`, `recovery` (how
-    long a breach of another objective lasts). Ratios, with maxRatio: `rejectedSessions`, `droppedSessions`, `failedTurns`,
-    `audioUnderruns`, `missedFrames`. With minPerSecond: `frameRate`, the video frames a second of a speaking session."""
+    `result` (of an agent that only listens: end of the audio that a result is about, to the result sent), `overhead` (time
+    of a turn or result spent outside of models), `stage` (one stage, waiting included), `bargeIn` (user's first sound to
+    the agent's last), `sessionStart`, `recovery` (how long a breach of another objective lasts). Ratios, with maxRatio:
+    `rejectedSessions`, `droppedSessions`, `failedTurns`, `audioUnderruns`, `missedFrames`. With minPerSecond: `frameRate`,
+    the video frames a second of a speaking session."""
     stage: Stage | None = None
-    """The stage, for indicator `stage`."""
+    """The stage, for indicator `stage`. An agent without the stage is not held to a policy's objective about it."""
     percentile: Percentile | None = None
     """Share of the observations, in percent, that must keep the target; 95 for a p95. Exactly one of percentile and mean."""
     mean: Literal[True] | None = None
@@ -122,6 +124,8 @@ class QualityFloor(Contract):
     """Largest value allowed, for metrics of error."""
     min: Annotated[float, Field(ge=0, le=100)] | None = None
     """Smallest value allowed, for metrics of merit."""
+    dataset: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    """Judge by the values measured on this data set alone. Default: by the worst that is known."""
 
     rules = (
         Rule(

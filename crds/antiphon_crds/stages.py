@@ -44,13 +44,16 @@ QualityMetric = Literal["wer", "cer", "der", "lseD", "mos", "accuracy", "similar
 ERROR_METRICS: tuple[QualityMetric, ...] = ("wer", "cer", "der", "lseD")
 """Metrics of which less is better, so that a floor on quality is a `max`. Of all others more is better."""
 
-StageIndicator = Literal["stage"]
-LATENCY_INDICATORS = ("turn", "response", "mouthToEar", "stage", "bargeIn", "sessionStart", "recovery")
+LATENCY_INDICATORS = (
+    "turn", "response", "mouthToEar", "result", "overhead", "stage", "bargeIn", "sessionStart", "recovery",
+)  # fmt: skip
 RATIO_INDICATORS = ("rejectedSessions", "droppedSessions", "failedTurns", "audioUnderruns", "missedFrames")
 Indicator = Literal[
-    "turn", "response", "mouthToEar", "stage", "bargeIn", "sessionStart", "recovery",
+    "turn", "response", "mouthToEar", "result", "overhead", "stage", "bargeIn", "sessionStart", "recovery",
     "rejectedSessions", "droppedSessions", "failedTurns", "audioUnderruns", "missedFrames", "frameRate",
 ]  # fmt: skip
+
+SwitchableOption = Literal["speculative", "semantic", "beamSize", "vadFilter", "jpegQuality", "framesPerSecond"]
 
 Actuator = Literal["batch", "features", "variant", "replicas", "partition"]
 

@@ -10,10 +10,11 @@ from antiphon_crds.base import Contract, ListMap, ListSet
 from antiphon_crds.rules import Rule
 from antiphon_crds.scalars import (
     AbsolutePath,
+    CpuFeature,
     CpuQuantity,
     Duration,
     Hardware,
-    HfRepository,
+    HfName,
     Image,
     ItemName,
     Languages,
@@ -41,15 +42,22 @@ from antiphon_crds.status import API_VERSION, Metadata, StatusBase
 _Positive = Annotated[float, Field(ge=0, le=600_000)]
 
 
-class HfSource(Contract):
+class HfRepository(Contract):
     """A repository of the Hugging Face hub."""
 
-    repo: HfRepository
+    repo: HfName
     """Repository, `owner/name`."""
     revision: Revision = "main"
     """Branch, tag or commit. A commit makes it reproducible."""
     files: Annotated[list[RelativePath], Field(max_length=64), ListSet()] = []
     """Files taken. Empty: all."""
+
+
+class HfSource(HfRepository):
+    """A repository of the Hugging Face hub, and others that the model needs beside it."""
+
+    others: Annotated[list[HfRepository], Field(max_length=8), ListMap("repo")] = []
+    """More repositories, such as an encoder's. Each is kept in a folder with its own name."""
 
 
 class OciSource(Contract):
@@ -119,10 +127,10 @@ class Source(Contract):
 
 
 class Memory(Contract):
-    """Memory that a variant takes once loaded and warm."""
+    """Memory that one loaded and warm copy takes; the workers of a pod share it."""
 
     gpu: MemoryQuantity | None = None
-    """GPU memory, weights and working space together. Left out: it runs on the CPU."""
+    """GPU memory, weights and working space, all GPUs together. Left out: it runs on the CPU."""
     host: MemoryQuantity
     """Main memory."""
     per_session: MemoryQuantity | None = None
@@ -136,7 +144,7 @@ class Quality(Contract):
     """Measure: wer, cer, der, lseD (less is better), mos, accuracy, similarity, lseC (more is better)."""
     value: Annotated[float, Field(ge=0, le=100)]
     """Its value; error rates as shares, 0.05 for 5 %."""
-    dataset: ShortText
+    dataset: Annotated[str, Field(min_length=1, max_length=256)]
     """What it was measured on."""
 
 
@@ -154,7 +162,7 @@ class Capabilities(Contract):
 
 
 class Profile(Contract):
-    """Measured speed on one kind of hardware: a batch of n items takes alphaMs + betaMs * n."""
+    """Speed on one kind of hardware: a batch of n items takes alphaMs + betaMs * n."""
 
     hardware: Hardware
     """Hardware, such as `cpu-avx512-2` (cores), `h100-80gb`, `h200-141gb/1g.18gb`."""
@@ -172,6 +180,8 @@ class Profile(Contract):
     """Largest batch that was measured."""
     item: ShortText
     """What one item is, such as `utterance of 3 s` or `frame`."""
+    basis: Literal["Measured", "Derived", "Projected"]
+    """Measured: as it was timed. Derived: computed from measurements, such as a line through two. Projected: expected only."""
     origin: ShortText
     """Where the figures come from: a measurement with its command, or a publication."""
 
@@ -209,16 +219,18 @@ class Variant(Contract):
     """Whole GPUs that it is spread over (tensor parallel). 0: it fits in one partition or runs on the CPU."""
     cpu: CpuQuantity = "1"
     """CPU that one worker keeps busy."""
+    cpu_features: Annotated[list[CpuFeature], Field(max_length=16), ListSet()] = []
+    """CPU features without which it must not run, as node-feature-discovery names them, such as AVX512VNNI."""
     load_time: Annotated[Duration, within("0s", "2h")] | None = None
     """Time from start to warm, on the first profile's hardware."""
-    quality: Annotated[list[Quality], Field(max_length=8), ListMap("metric")] = []
-    """Measured quality."""
+    quality: Annotated[list[Quality], Field(max_length=16), ListMap("metric", "dataset")] = []
+    """Measured quality, by metric and data set."""
     capabilities: Capabilities = Capabilities()
     """What it can do."""
     options: Annotated[dict[str, Any], Field(max_length=64)] = {}
     """Options of the engine, in the engine's own words, such as `compile`, `cudaGraphs`, `quantization`."""
     profiles: Annotated[list[Profile], Field(max_length=16), ListMap("hardware")] = []
-    """Measured speed, by hardware. Left out where nothing was measured: the control loop then learns it."""
+    """Speed, by hardware. Left out where nothing is known: the control loop then learns it."""
 
     rules = (
         Rule(

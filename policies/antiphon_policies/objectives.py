@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from antiphon_crds.policy import Budget, Objective, SLAPolicy
+from antiphon_crds.stages import Stage
 
 
 @dataclass(frozen=True)
@@ -16,11 +18,17 @@ class EffectiveObjective:
     planning_target_ms: int | None
 
 
-def effective_objectives(policy: SLAPolicy | None, own: list[Objective]) -> list[EffectiveObjective]:
-    """The policy's objectives, each replaced by the agent's of the same name, and then the agent's others."""
+def effective_objectives(
+    policy: SLAPolicy | None, own: list[Objective], stages: Collection[Stage]
+) -> list[EffectiveObjective]:
+    """The policy's objectives, each replaced by the agent's of the same name, and then the agent's others.
+
+    Those of the policy that are about a stage not among `stages`, the agent's, do not hold for it.
+    """
     budget = policy.spec.budget if policy else Budget()
     tightened = {objective.name: objective for objective in own}
-    inherited = policy.spec.objectives if policy else []
+    offered = policy.spec.objectives if policy else []
+    inherited = [objective for objective in offered if objective.stage is None or objective.stage in stages]
     merged = {objective.name: tightened.get(objective.name, objective) for objective in inherited} | tightened
     return [
         EffectiveObjective(objective, objective.name in tightened, planning_target_ms(objective, budget))

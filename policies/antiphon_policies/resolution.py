@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 from antiphon_crds.agent import PlacementGroup, VoiceAgent
 from antiphon_crds.durations import parse_quantity_bytes
-from antiphon_crds.pipeline import StageBase
+from antiphon_crds.pipeline import StageBase, VadStage
 from antiphon_crds.policy import QualityFloor, SLAPolicy
 from antiphon_crds.pool import GPUPool
 from antiphon_crds.stages import STAGES, Stage
-from antiphon_crds.voicemodel import Variant, VoiceModel
+from antiphon_crds.voicemodel import Quality, Variant, VoiceModel
 from antiphon_policies.objectives import EffectiveObjective, effective_objectives, loosens, same_promise, target_of
 
 
@@ -75,7 +75,8 @@ def resolve(agent: VoiceAgent, catalog: Catalog) -> Resolution:
     groups = groups_of(agent)
     findings += _hearing_findings(agent, stages)
     findings += (finding for index, group in enumerate(groups) for finding in _group_findings(index, group, stages))
-    objectives = tuple(effective_objectives(policy, spec.objectives))
+    objectives = tuple(effective_objectives(policy, spec.objectives, [stage for stage, _ in stages_of(agent)]))
+    findings += _playback_findings(agent, policy, objectives)
     return Resolution(agent, policy, objectives, tuple(stages), groups, tuple(findings))
 
 
@@ -131,17 +132,24 @@ def _allowed_variants(stage: Stage, spec: StageBase, catalog: Catalog) -> tuple[
     allowed, findings = _variants_of(stage, spec.model, spec.variants, catalog, where)
     if spec.trial:
         findings += _variants_of(stage, spec.trial.model, spec.trial.variants, catalog, (*where, "trial"))[1]
+    if isinstance(spec, VadStage) and spec.turn_end_model:
+        findings += _variants_of(stage, spec.turn_end_model, [], catalog, where, "turnEndModel")[1]
     return allowed, findings
 
 
 def _variants_of(
-    stage: Stage, name: str, wanted: list[str], catalog: Catalog, where: tuple[str | int, ...]
+    stage: Stage,
+    name: str,
+    wanted: list[str],
+    catalog: Catalog,
+    where: tuple[str | int, ...],
+    field_name: str = "model",
 ) -> tuple[tuple[Variant, ...], list[Finding]]:
     model = catalog.models.get(name)
     if model is None:
-        return (), [Finding((*where, "model"), f"there is no VoiceModel {name}", missing=True)]
+        return (), [Finding((*where, field_name), f"there is no VoiceModel {name}", missing=True)]
     if model.spec.stage != stage:
-        return (), [Finding((*where, "model"), f"VoiceModel {name} serves stage {model.spec.stage}, not {stage}")]
+        return (), [Finding((*where, field_name), f"VoiceModel {name} serves stage {model.spec.stage}, not {stage}")]
     known = {variant.name: variant for variant in model.spec.variants}
     unknown = [variant for variant in wanted if variant not in known]
     if unknown:
@@ -152,13 +160,14 @@ def _variants_of(
 
 def below_floor(stage: Stage, variant: Variant, floors: list[QualityFloor]) -> bool:
     """Whether the variant is known to break a floor of its stage. What was never measured is not known to."""
-    values = {quality.metric: quality.value for quality in variant.quality}
-    return any(
-        (floor.max is not None and values[floor.metric] > floor.max)
-        or (floor.min is not None and values[floor.metric] < floor.min)
-        for floor in floors
-        if floor.stage == stage and floor.metric in values
-    )
+    return any(_breaks(floor, quality) for floor in floors if floor.stage == stage for quality in variant.quality)
+
+
+def _breaks(floor: QualityFloor, quality: Quality) -> bool:
+    if quality.metric != floor.metric or floor.dataset not in (None, quality.dataset):
+        return False
+    too_much = floor.max is not None and quality.value > floor.max
+    return too_much or (floor.min is not None and quality.value < floor.min)
 
 
 def _no_variant_good_enough(stage: Stage, spec: StageBase, floors: list[QualityFloor]) -> Finding:
@@ -183,13 +192,32 @@ def _hearing_findings(agent: VoiceAgent, stages: list[ResolvedStage]) -> Iterato
             yield Finding(("spec", "pipeline", "llm", "model"), message)
 
 
+def _playback_findings(
+    agent: VoiceAgent, policy: SLAPolicy | None, objectives: tuple[EffectiveObjective, ...]
+) -> Iterator[Finding]:
+    held_back = agent.spec.audio.playback_delay_ms
+    if policy is None or held_back <= policy.spec.budget.playback_ms:
+        return
+    if any(effective.objective.indicator == "mouthToEar" for effective in objectives):
+        message = (
+            f"{held_back} ms are held back before they are played, and the budget of policy {policy.metadata.name} has"
+            f" {policy.spec.budget.playback_ms} ms for playback; hold back less, or raise budget.playbackMs"
+        )
+        yield Finding(("spec", "audio", "playbackDelayMs"), message)
+
+
 def _group_findings(index: int, group: PlacementGroup, stages: list[ResolvedStage]) -> Iterator[Finding]:
     where = ("spec", "placement", "groups", index, "partition")
     for resolved in stages:
         if resolved.stage not in group.stages or not resolved.variants:
             continue
-        reasons = [_misfit(group, variant) for variant in resolved.variants]
-        if all(reasons):
+        names = {narrowed.stage: narrowed.names for narrowed in group.variants}.get(resolved.stage)
+        chosen = [variant for variant in resolved.variants if names is None or variant.name in names]
+        reasons = [_misfit(group, variant) for variant in chosen]
+        if not chosen:
+            message = f"group {group.name} narrows {resolved.stage} to {', '.join(names or [])}, none of which may run"
+            yield Finding((*where[:-1], "variants"), message)
+        elif all(reasons):
             told = "; ".join(sorted({reason for reason in reasons if reason}))
             yield Finding(where, f"no allowed variant of {resolved.spec.model} fits into group {group.name}: {told}")
 

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from objects import policy
 
 from antiphon_crds.policy import Objective
+from antiphon_crds.stages import Stage
 from antiphon_policies.objectives import effective_objectives, loosens, target_of
+
+_STAGES: list[Stage] = ["vad", "asr", "llm"]
 
 
 def _objective(name: str = "turn-p95", **more: Any) -> Objective:
@@ -16,7 +19,7 @@ def _objective(name: str = "turn-p95", **more: Any) -> Objective:
 
 
 def test_the_agents_objective_takes_the_place_of_the_policys() -> None:
-    found = effective_objectives(policy(), [_objective(targetMs=400), _objective("own", indicator="response")])
+    found = effective_objectives(policy(), [_objective(targetMs=400), _objective("own", indicator="response")], _STAGES)
     assert [(each.objective.name, each.objective.target_ms, each.from_agent) for each in found] == [
         ("turn-p95", 400, True),
         ("own", 450, True),
@@ -24,19 +27,27 @@ def test_the_agents_objective_takes_the_place_of_the_policys() -> None:
 
 
 def test_what_the_agent_does_not_say_comes_from_the_policy() -> None:
-    (found,) = effective_objectives(policy(), [])
+    (found,) = effective_objectives(policy(), [], _STAGES)
     assert (found.objective.target_ms, found.from_agent) == (450, False)
 
 
+def test_an_objective_about_a_stage_that_the_agent_lacks_does_not_hold() -> None:
+    stages = [
+        {"name": name, "indicator": "stage", "stage": name, "mean": True, "targetMs": 9} for name in ("asr", "tts")
+    ]
+    found = effective_objectives(policy(*stages), [], _STAGES)
+    assert [each.objective.name for each in found] == ["asr"]
+
+
 def test_without_a_policy_only_the_agents_hold() -> None:
-    assert effective_objectives(None, []) == []
+    assert effective_objectives(None, [], _STAGES) == []
 
 
 def test_the_budget_is_taken_off_a_mouth_to_ear_target_before_planning() -> None:
     ear = {"name": "ear", "indicator": "mouthToEar", "percentile": 95, "targetMs": 200}
     turn = {"name": "turn", "indicator": "turn", "percentile": 95, "targetMs": 200}
     budget = {"captureMs": 20, "networkRttMs": 40, "playbackMs": 20}
-    found = effective_objectives(policy(ear, turn, budget=budget), [])
+    found = effective_objectives(policy(ear, turn, budget=budget), [], _STAGES)
     assert [each.planning_target_ms for each in found] == [120, 200]
 
 

@@ -26,7 +26,14 @@ def policy(*objectives: dict[str, Any], **spec: Any) -> SLAPolicy:
 
 
 def variant(name: str, **more: Any) -> dict[str, Any]:
-    profile = {"hardware": "cpu", "alphaMs": 1, "betaMs": 1, "item": "item", "origin": "made up for a test"}
+    profile = {
+        "hardware": "cpu",
+        "alphaMs": 1,
+        "betaMs": 1,
+        "item": "item",
+        "basis": "Projected",
+        "origin": "made up for a test",
+    }
     return {"name": name, "engine": "emulated", "memory": {"host": "1Gi"}, "profiles": [profile], **more}
 
 
