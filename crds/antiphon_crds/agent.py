@@ -589,5 +589,6 @@ class VoiceAgent(Contract):
             "size(self.metadata.name) <= 40 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
             "metadata.name '{self.metadata.name}' can't begin the names of its Services; use at most 40 of a-z, 0-9 and -,"
             " with a letter first and no - last",
+            "metadata",
         ),
     )

@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from typing import Any, Protocol, runtime_checkable
 
@@ -325,7 +324,7 @@ def _text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(_text, value)) + "]"
+        return "[" + ", ".join(f'"{item}"' if isinstance(item, str) else _text(item) for item in value) + "]"
     return str(value)
 
 
@@ -353,11 +352,10 @@ def _duration(text: str) -> float:
         raise CelError(str(error)) from error
 
 
-def _timestamp(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError as error:
-        raise CelError(f"{text!r} is no timestamp") from error
+@cache
+def _pattern(pattern: str) -> re.Pattern[str]:
+    """A last `$` is the end of the text, as in RE2; Python would let a newline follow."""
+    return re.compile(re.sub(r"(?<!\\)\$$", r"\\Z", pattern))
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -366,8 +364,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "int": _integer,
     "double": float,
     "duration": _duration,
-    "timestamp": _timestamp,
-    "matches": lambda text, pattern: re.search(pattern, text) is not None,
+    "matches": lambda text, pattern: _pattern(pattern).search(text) is not None,
     "startsWith": str.startswith,
     "endsWith": str.endswith,
     "contains": lambda text, part: part in text,

@@ -96,7 +96,8 @@ def _advice(detail: Any, path: Path, value: Any, model: type[Contract]) -> str:
     if kind in _KINDS_OF_VALUE:
         return f"{shown} is {_described(value)}; use {_KINDS_OF_VALUE[kind]}"
     if kind in _BOUNDS:
-        return f"{shown} {_BOUNDS[kind].format(**context)}"
+        bounds = {name: f"{bound:g}" if isinstance(bound, float) else bound for name, bound in context.items()}
+        return f"{shown} {_BOUNDS[kind].format(**bounds)}"
     if kind == "string_pattern_mismatch":
         return f"{shown} does not fit; use {ADVICE[context['pattern']]}"
     if kind == "finite_number":

@@ -48,8 +48,8 @@ class Rule:
         try:
             if self.program.holds(value):
                 return None
-        except CelError as error:
-            return f"{self.message} ({error})"
+        except CelError:
+            pass
         return str(compile_expression(self.message_expression).evaluate(value))
 
     def as_validation(self) -> dict[str, str]:

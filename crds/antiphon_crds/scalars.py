@@ -73,17 +73,18 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 # --- quantities and times ------------------------------------------------------------------------------------------
 _TIMESTAMP = (
-    r"^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-][0-2][0-9]:[0-5][0-9])$"
+    r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
+    r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
 _TIME_ZONE = r"^(UTC|[A-Z][A-Za-z_]+(/[A-Z][A-Za-z0-9_+-]+){1,2})$"
 _REAL_DATE = Rule(
-    "timestamp(self) > timestamp('2000-01-01T00:00:00Z')",
-    "'{self}' is no date of this century; write it like 2026-12-24T09:00:00Z",
+    "!self.matches('-(02-3[01]|(04|06|09|11)-31)T') && (!self.contains('-02-29T') || int(self.split('-')[0]) % 4 == 0)",
+    "'{self}' is on a day that its month does not have; write it like 2026-12-24T09:00:00Z",
 )
 MemoryQuantity = Annotated[str, text(QUANTITY_PATTERN, "an amount of memory above 0, such as 512Mi or 20Gi", most=20)]
 CpuQuantity = Annotated[str, text(CPU_PATTERN, "an amount of CPU above 0, such as 500m or 2", most=12)]
 Timestamp = Annotated[
-    str, text(_TIMESTAMP, "a time, such as 2026-12-24T09:00:00Z", least=20, most=35), Check(_REAL_DATE)
+    str, text(_TIMESTAMP, "a time of this century, such as 2026-12-24T09:00:00Z", least=20, most=35), Check(_REAL_DATE)
 ]
 TimeZone = Annotated[str, text(_TIME_ZONE, "UTC or a time zone, such as Europe/Vienna", least=3, most=64)]
 Duration = Annotated[str, text(DURATION_PATTERN, "a duration, such as 500ms, 90s, 15m or 1h30m", least=2, most=24)]

@@ -45,7 +45,7 @@ def _variant(variant: Variant) -> str:
 
 def _quality(variants: tuple[Variant, ...]) -> str:
     best = variants[0].quality if variants else []
-    return ", ".join(f"{quality.metric} {quality.value:g}" for quality in best) or "not measured"
+    return ", ".join(f"{quality.metric} {quality.value:g} ({quality.dataset})" for quality in best) or "not measured"
 
 
 def _promises(resolution: Resolution) -> Table:

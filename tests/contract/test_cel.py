@@ -30,14 +30,13 @@ FACTS = [
     ("true || self.absent", {}, True),
     ("self.absent || true", {}, True),
     ("duration('1h30m') == duration('90m')", {}, True),
-    ("timestamp('2026-01-01T00:00:00Z') < timestamp('2026-01-01T00:00:01Z')", {}, True),
     ("'a,b'.split(',').size()", {}, 2),
     ("'1-2 x 3-4'.findAll('[0-9]+-[0-9]+')", {}, ["1-2", "3-4"]),
     ("'abc'.matches('^a.c$') && 'abc'.startsWith('ab') && 'abc'.endsWith('c') && 'abc'.contains('b')", {}, True),
     (
         "'%s of %s, 100%%'.format([self.a, self.b])",
-        {"a": 1, "b": [0.5, 95.0, True, "x"]},
-        "1 of [0.5, 95, true, x], 100%",
+        {"a": 1, "b": 95.0},
+        "1 of 95, 100%",
     ),
     (r"'it\'s'", {}, "it's"),
     ("int('7') + 1", {}, 8),
@@ -50,6 +49,11 @@ FACTS = [
 def test_evaluates_as_cel_says(expression: str, self_value: Any, expected: Any) -> None:
     assert compile_expression(expression).evaluate(self_value) == expected
     assert evaluate_cel(expression, self_value) == expected
+
+
+def test_texts_in_a_list_are_quoted_as_the_api_server_does() -> None:
+    """There the C++ implementation differs from the API server's; the cluster suite holds ours to the server's."""
+    assert compile_expression("'%s'.format([self])").evaluate(["a", 1, True]) == '["a", 1, true]'
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_a_configuration_with_its_defaults() -> None:
     [
         (
             {"stages": [_stage(variant="other")]},
-            "stages[0].variant: variant of stage vad is 'other'; use one of [only]",
+            "stages[0].variant: variant of stage vad is 'other'; use one of [\"only\"]",
         ),
         (
             {"stages": [_stage(remote="http://x:1")]},
@@ -59,11 +59,11 @@ def test_a_configuration_with_its_defaults() -> None:
         ),
         (
             {"stages": [_stage("llm"), _stage("speech")]},
-            "stages: stages [llm, speech] have both llm and speech; keep exactly one of them",
+            'stages: stages ["llm", "speech"] have both llm and speech; keep exactly one of them',
         ),
         (
             {"tuning": {"generation": 4, "stages": [{"stage": "llm", "maxBatch": 2}]}},
-            "tuning: tuning is for [llm], which do not all run here; tune only stages that do",
+            'tuning: tuning is for ["llm"], which do not all run here; tune only stages that do',
         ),
         (
             {"server": {"voicePort": 9100}},

@@ -44,6 +44,7 @@ class Refusal:
     by: str
     field: str
     message: str
+    rule: str = ""
 
 
 def admit(manifest: Any) -> list[Refusal]:
@@ -59,6 +60,18 @@ def admit(manifest: Any) -> list[Refusal]:
     errors = _validator(manifest["kind"]).iter_errors(found)
     refusals += [Refusal("schema", _path(error.absolute_path), error.message) for error in errors]
     return refusals or list(_broken_rules(schema, found, ""))
+
+
+def broken_rules(manifest: Any) -> set[str]:
+    """The texts of the rules that the object breaks, where nothing else is wrong with it."""
+    return {refusal.rule for refusal in admit(manifest) if refusal.rule}
+
+
+def all_rules(schema: Schema) -> set[str]:
+    """The texts of all rules in a schema."""
+    found = {rule["rule"] for rule in schema.get("x-kubernetes-validations", ())}
+    inner = [*schema.get("properties", {}).values(), *([schema["items"]] if "items" in schema else [])]
+    return found.union(*map(all_rules, inner))
 
 
 def _path(steps: Any) -> str:
@@ -177,7 +190,7 @@ def _broken_rules(schema: Schema, value: Any, path: str) -> Iterator[Refusal]:
         typed = _typed(schema, value)
         if evaluate_cel(rule["rule"], typed) is not True:
             message = rule.get("message") or evaluate_cel(rule["messageExpression"], typed)
-            yield Refusal("rule", (path + rule.get("fieldPath", "")).lstrip("."), message)
+            yield Refusal("rule", (path + rule.get("fieldPath", "")).lstrip("."), message, rule["rule"])
     if isinstance(value, dict):
         for name, part in schema.get("properties", {}).items():
             if name in value:
