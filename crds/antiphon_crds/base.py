@@ -13,6 +13,13 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from antiphon_crds.rules import RULES_KEY, Rule, check_rules
 
 
+def drop_nulls(value: Any) -> Any:
+    """A mapping without its nulls: absent, as the API server reads them."""
+    if isinstance(value, Mapping):
+        return {key: item for key, item in value.items() if item is not None}
+    return value
+
+
 class Contract(BaseModel):
     """A typed part of a manifest: camelCase outside, snake_case inside, immutable, strict, nothing unknown.
 
@@ -46,9 +53,7 @@ class Contract(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_nulls(cls, value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: item for key, item in value.items() if item is not None}
-        return value
+        return drop_nulls(value)
 
     @model_validator(mode="after")
     def _hold_rules(self) -> Self:

@@ -113,15 +113,16 @@ def _scalar(node: yaml.Node) -> Any:
 
 
 def load(document: Document, kinds: Mapping[str, type[Contract]] = KINDS) -> Loaded:
-    """A document as an object of one of `kinds`."""
+    """A document as an object of one of `kinds`. A status in it is passed over, as the API server does."""
     name = _name(document.data)
     kind, problem = _kind_of(document.data, kinds)
     if kind is None:
         path: Path = (problem.field,) if problem.field in ("apiVersion", "kind") else ()
         located = LocatedProblem(document.file, document.line_of(path), name, problem)
         return Loaded(document, name, None, (located,))
+    data = {key: value for key, value in document.data.items() if key != "status"}
     try:
-        return Loaded(document, name, kind.model_validate(document.data), ())
+        return Loaded(document, name, kind.model_validate(data), ())
     except ValidationError as error:
         found = problems_of(error, kind, document.data)
         located_all = (LocatedProblem(document.file, document.line_of(path), name, problem) for path, problem in found)

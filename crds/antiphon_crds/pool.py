@@ -8,7 +8,7 @@ from pydantic import Field
 
 from antiphon_crds.base import Contract, ListMap, ListSet
 from antiphon_crds.rules import Rule
-from antiphon_crds.scalars import Duration, Hardware, ItemName, Labels, MigProfile, ShortText, within
+from antiphon_crds.scalars import Duration, Hardware, ItemName, MigProfile, ShortText, SomeLabels, within
 from antiphon_crds.status import API_VERSION, Metadata, StatusBase
 
 _Price = Annotated[float, Field(ge=0, le=100_000)]
@@ -79,7 +79,7 @@ class GPUPoolSpec(Contract):
 
     description: Annotated[str, Field(max_length=1024)] | None = None
     """What the pool is for."""
-    node_selector: Annotated[Labels, Field(min_length=1)]
+    node_selector: SomeLabels
     """Labels of the pool's nodes; at least one."""
     hardware: Hardware | None = None
     """Name under which profiles of VoiceModels know these GPUs or CPUs, such as h200-141gb. Default: from the nodes' labels."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from antiphon_crds.base import ListSet
+from antiphon_crds.base import ListSet, drop_nulls
 from antiphon_crds.durations import CPU_PATTERN, DURATION_PATTERN, QUANTITY_PATTERN
 from antiphon_crds.rules import Check, Rule
 
@@ -33,7 +33,16 @@ ObjectName = Annotated[str, text(_NAME, "a Kubernetes name: a-z, 0-9, - and ., s
 ItemName = Annotated[str, text(_NAME, "a Kubernetes name: a-z, 0-9, - and ., such as silero-vad", most=63)]
 GroupName = Annotated[str, text(_LABEL, "a-z, 0-9 and -, a letter first, such as voice", most=20)]
 LabelValue = Annotated[str, text(_LABEL_VALUE, "a label's value: A-Z, a-z, 0-9, -, _ and .", least=0, most=63)]
-Labels = Annotated[dict[str, LabelValue], Field(max_length=32)]
+LABEL_KEYS = Rule(
+    "self.all(key, key.matches('^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",
+    "one of the keys {self.map(key, key)} is no label's key; use a name of at most 63 of A-Z, a-z, 0-9, -, _ and .,"
+    " with a DNS prefix before it if any, such as nvidia.com/gpu.product",
+)
+LabelMap = Annotated[dict[str, LabelValue], Check(LABEL_KEYS), BeforeValidator(drop_nulls)]
+Labels = Annotated[dict[str, LabelValue], Field(max_length=32), Check(LABEL_KEYS), BeforeValidator(drop_nulls)]
+SomeLabels = Annotated[
+    dict[str, LabelValue], Field(min_length=1, max_length=32), Check(LABEL_KEYS), BeforeValidator(drop_nulls)
+]
 ShortText = Annotated[str, Field(max_length=256)]
 LongText = Annotated[str, Field(max_length=16384)]
 Language = Annotated[str, text(_LANGUAGE, "a language tag, such as en or pt-BR, or multilingual", least=2, most=16)]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field, model_validator
 
 from antiphon_crds.base import Contract, ListMap
-from antiphon_crds.scalars import ConditionType, ObjectName, ReasonWord
+from antiphon_crds.scalars import ConditionType, LabelMap, ObjectName, ReasonWord
 
 GROUP = "antiphon.dev"
 VERSION = "v1alpha1"
@@ -15,24 +16,46 @@ API_VERSION: Final = "antiphon.dev/v1alpha1"
 
 
 class Metadata(Contract):
-    """The part of an object's metadata that we read; the rest is kept as it came."""
-
-    model_config = ConfigDict(extra="allow")
+    """An object's metadata: what we read of it is typed, the rest is kept as it came."""
 
     name: ObjectName
     """Name of the object."""
+    generate_name: Annotated[str, Field(min_length=1, max_length=248)] | None = None
+    """Beginning of the name, where the API server is to make up its end."""
     namespace: str | None = None
     """Namespace of the object, of a namespaced kind."""
+    labels: LabelMap = {}
+    """Labels of the object."""
+    annotations: dict[str, str] = {}
+    """Annotations of the object."""
     uid: str | None = None
     """Identity of the object, given by the API server."""
     generation: int | None = None
     """Counts the changes of the spec."""
     resource_version: str | None = None
     """Version of the object, given by the API server."""
-    labels: dict[str, str] = {}
-    """Labels of the object."""
-    annotations: dict[str, str] = {}
-    """Annotations of the object."""
+    creation_timestamp: str | None = None
+    """When it was created."""
+    deletion_timestamp: str | None = None
+    """When it is to be gone; set once it is being deleted."""
+    deletion_grace_period_seconds: int | None = None
+    """Time that it has to go, in seconds."""
+    finalizers: list[str] = []
+    """What must be done before it goes."""
+    owner_references: list[Any] = []
+    """Objects with which it goes."""
+    managed_fields: list[Any] = []
+    """Who owns which of its fields."""
+    self_link: str | None = None
+    """No longer set by API servers."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _end_of_a_generated_name(cls, value: Any) -> Any:
+        """The API server makes the name before it judges it, with five characters of its own."""
+        if isinstance(value, Mapping) and "name" not in value and isinstance(value.get("generateName"), str):
+            return {**value, "name": value["generateName"] + "xxxxx"}
+        return value
 
 
 class Condition(Contract):

@@ -82,6 +82,66 @@ def _agent(name: str, **spec: Any) -> dict[str, Any]:
     }
 
 
+_ODD: list[dict[str, Any]] = [
+    {"scaling": {"replicas": 1.5}},
+    {"scaling": {"replicas": True}},
+    {"scaling": {"replicas": 2**63}},
+    {"scaling": None},
+    {"scaling": []},
+    {"scaling": "x"},
+    {"sessions": {"dutyCycle": 1}},
+    {"sessions": {"dutyCycle": "0.3"}},
+    {"sessions": {"drain": "1ns"}},
+    {"sessions": {"drain": "15m\n"}},
+    {"sessions": {"drain": "99999999999999999999h"}},
+    {"slaPolicy": ""},
+    {"slaPolicy": "abc\n"},
+    {"description": "\U0001f600" * 1024},
+    {"description": "\U0001f600" * 1025},
+    {"objectives": [None]},
+    {"objectives": [{"name": None, "indicator": "turn", "mean": True, "targetMs": 1}]},
+    {"placement": {"groups": [{"name": "g", "stages": ["diarization"], "nodeSelector": {"a": None}}]}},
+    {"placement": {"groups": [{"name": "g", "stages": ["diarization"], "nodeSelector": {"": "x"}}]}},
+    {"placement": {"groups": [{"name": "g", "stages": ["diarization"], "nodeSelector": {"a": 1}}]}},
+    {"traffic": [{"name": "a", "cron": "0 9 * * *\x00", "sessions": 1}]},
+]
+_ODD_METADATA: list[dict[str, Any]] = [
+    {},
+    {"generateName": "odd-"},
+    {"generateName": "Odd-"},
+    {"name": "1a"},
+    {"name": "a.b"},
+    {"name": "a" * 40},
+    {"name": "a" * 41},
+    {"name": "odd", "labels": {"a b": "c"}},
+    {"name": "odd", "labels": {"a": 1}},
+    {"name": "odd", "labels": None},
+    {"name": "odd", "unknown": "x"},
+    {"name": "odd", "annotations": {"a": "b"}, "finalizers": []},
+]
+
+
+class TestOddInput:
+    """What generated objects seldom hit: the types and the API server still agree."""
+
+    @pytest.mark.parametrize("spec", _ODD, ids=lambda spec: json.dumps(spec)[:60])
+    def test_specs(self, cluster: Cluster, spec: dict[str, Any]) -> None:
+        self._agree(cluster, _agent("odd", **{"slaPolicy": "p", **spec}))
+
+    @pytest.mark.parametrize("metadata", _ODD_METADATA, ids=lambda metadata: json.dumps(metadata)[:60])
+    def test_metadata(self, cluster: Cluster, metadata: dict[str, Any]) -> None:
+        self._agree(cluster, {**_agent("odd", slaPolicy="p"), "metadata": metadata})
+
+    @pytest.mark.parametrize("status", [{"phase": "Ready"}, {"phase": "Nope"}])
+    def test_a_status_is_passed_over(self, cluster: Cluster, status: dict[str, Any]) -> None:
+        self._agree(cluster, {**_agent("odd", slaPolicy="p"), "status": status})
+
+    def _agree(self, cluster: Cluster, manifest: Any) -> None:
+        answer = cluster.create_dry(manifest, "default")
+        problems = list(map(str, load(Document("odd", manifest, {(): 1})).problems))
+        assert (answer.status == 201) == (not problems), f"server: {answer}\ntypes: {problems}"
+
+
 class TestUse:
     """What people and controllers do with the objects."""
 

@@ -50,7 +50,7 @@ class Refusal:
 def admit(manifest: Any) -> list[Refusal]:
     """Why the object would be refused; empty when it would be taken."""
     schema = schema_of(manifest["kind"])
-    found = copy.deepcopy(manifest)
+    found = {key: copy.deepcopy(value) for key, value in manifest.items() if key != "status"}
     refusals = list(
         _unknown_fields({**schema, "properties": {**schema["properties"], "metadata": _METADATA}}, found, "")
     )
