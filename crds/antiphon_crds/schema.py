@@ -15,6 +15,19 @@ _KEPT = (
 )  # fmt: skip
 
 
+_TRANSLATED = {
+    "$defs",
+    "$ref",
+    "title",
+    "description",
+    "default",
+    "const",
+    "properties",
+    "items",
+    "additionalProperties",
+}
+
+
 def structural_schema(kind: type[Contract]) -> Schema:
     """The schema of `kind`: references inlined, nulls gone, every default written out in full."""
     json_schema = kind.model_json_schema(by_alias=True, mode="validation")
@@ -23,6 +36,8 @@ def structural_schema(kind: type[Contract]) -> Schema:
 
 def _structural(node: Schema, definitions: Schema) -> Schema:
     node = resolved(node, definitions)
+    if lost := set(node) - set(_KEPT) - _TRANSLATED:
+        raise ValueError(f"a CRD can't say {', '.join(sorted(lost))}, which {node.get('title', node)} needs")
     schema: Schema = {}
     if description := node.get("description"):
         schema["description"] = " ".join(description.split())

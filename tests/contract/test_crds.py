@@ -80,6 +80,14 @@ class TestStructure:
             assert set(part) <= _ALLOWED, path
             assert not ("properties" in part and "additionalProperties" in part), path
 
+    def test_bounds_are_of_the_parts_own_type(self, kind: str) -> None:
+        """A bound in another type's words, such as minLength of a map, is taken and never held."""
+        words = {"string": "Length", "array": "Items", "object": "Properties"}
+        for path, part in _parts(schema_of(kind)):
+            for key in part:
+                if key.startswith(("min", "max")) and key not in ("minimum", "maximum"):
+                    assert key.endswith(words[part["type"]]), (path, key)
+
     def test_a_required_field_has_no_default_and_exists(self, kind: str) -> None:
         for path, part in _parts(schema_of(kind)):
             for name in part.get("required", ()):
