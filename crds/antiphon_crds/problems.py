@@ -102,19 +102,12 @@ def _advice(detail: Any, path: Path, value: Any, model: type[Contract]) -> str:
         return f"{shown} does not fit; use {ADVICE[context['pattern']]}"
     if kind == "finite_number":
         return f"{value!r} is no finite number; use a number"
-    return f"{shown} {detail['msg']}".strip()
+    return str(detail["msg"])
 
 
 def _described(value: Any) -> str:
-    names = {
-        bool: "true or false",
-        int: "a number",
-        float: "a number",
-        str: "a string",
-        list: "a list",
-        dict: "a mapping",
-    }
-    return names.get(type(value), type(value).__name__)
+    names = {bool: "true or false", int: "a number", float: "a number", str: "a string", list: "a list"}
+    return names.get(type(value), "a mapping" if isinstance(value, dict) else "nothing")
 
 
 def _did_you_mean(word: str, known: Sequence[str]) -> str:

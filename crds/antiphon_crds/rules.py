@@ -76,8 +76,8 @@ def check_rules(rules: tuple[Rule, ...], value: Any) -> None:
     """Raises one pydantic error that carries every broken rule as (field, message)."""
     broken = [(rule.field, message) for rule in rules if (message := rule.violation(value)) is not None]
     if broken:
-        summary = "; ".join(message for _, message in broken).replace("{", "{{").replace("}", "}}")
-        raise PydanticCustomError("rule", summary, {VIOLATIONS: broken})
+        summary = "; ".join(message for _, message in broken)
+        raise PydanticCustomError("rule", "{summary}", {"summary": summary, VIOLATIONS: broken})
 
 
 class Check:

@@ -13,19 +13,9 @@ _KEPT = (
     "minItems", "maxItems", "maxProperties", "minProperties", "required",
     "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-validations",
 )  # fmt: skip
-
-
 _TRANSLATED = {
-    "$defs",
-    "$ref",
-    "title",
-    "description",
-    "default",
-    "const",
-    "properties",
-    "items",
-    "additionalProperties",
-}
+    "$defs", "$ref", "title", "description", "default", "const", "properties", "items", "additionalProperties",
+}  # fmt: skip
 
 
 def structural_schema(kind: type[Contract]) -> Schema:

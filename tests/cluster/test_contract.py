@@ -14,7 +14,8 @@ from mutations import mutated
 from offline_apiserver import admit, committed_crds
 
 from antiphon_crds.definitions import KINDS
-from antiphon_crds.manifests import Document, load
+from antiphon_crds.documents import Document
+from antiphon_crds.manifests import load
 from cluster import MERGE, Cluster, collection
 
 _ORIGINALS = [document.data for document in right_documents()] + [wrong_manifest(path).data for path in WRONG]

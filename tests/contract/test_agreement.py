@@ -10,7 +10,8 @@ from manifest_files import WRONG, right_documents, wrong_manifest
 from mutations import mutated
 from offline_apiserver import admit
 
-from antiphon_crds.manifests import Document, load
+from antiphon_crds.documents import Document
+from antiphon_crds.manifests import load
 
 _ORIGINALS = [document.data for document in right_documents()]
 _WRONG = [wrong_manifest(path).data for path in WRONG]

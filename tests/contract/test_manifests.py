@@ -10,7 +10,8 @@ from manifest_files import WRONG, right_documents, wrong_manifest
 from offline_apiserver import admit, all_rules, broken_rules, committed_crds, schema_of
 
 from antiphon_crds.agent import VoiceAgent
-from antiphon_crds.manifests import Document, LocatedProblem, load, read_documents
+from antiphon_crds.documents import Document
+from antiphon_crds.manifests import LocatedProblem, load, read_documents
 from antiphon_crds.stages import STAGES
 
 _AGENT = """\
@@ -23,6 +24,11 @@ spec:
     vad: {model: silero-vad}
     llm: {model: llama}
 """
+
+
+_LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{name}: &{name} [{','.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefg", "bcdefgh", strict=True)
+)
 
 
 def _problems(text: str) -> list[str]:
@@ -45,6 +51,43 @@ class TestReading:
 
     def test_times_stay_strings(self) -> None:
         assert _data("at: 2026-12-24T09:00:00Z\nday: 2026-12-24") == {"at": "2026-12-24T09:00:00Z", "day": "2026-12-24"}
+
+    @pytest.mark.parametrize(
+        ("text", "value"),
+        [("12:30", "12:30"), ("1e3", 1000.0), ("010", 8), ("0x1F", 31), ("-7", -7), ("+.5", 0.5), ("1.2.3", "1.2.3"),
+         ("0.2.1", "0.2.1"), ("08", 8.0), ("1_000", 1000), ("~", None), ("'5'", "5"), ("5m", "5m"), ("-", [None])],
+    )  # fmt: skip
+    def test_plain_words(self, text: str, value: object) -> None:
+        assert _data(f"a: {text}" if text != "-" else "a: [~]") == {"a": value}
+
+    def test_anchors_and_merge_keys(self) -> None:
+        text = "a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\nc: {<<: [{z: 1}, *a]}\nd: *a\n"
+        found = _data(text)
+        assert found == {
+            "a": {"x": 1, "y": 2},
+            "b": {"x": 1, "y": 3},
+            "c": {"z": 1, "x": 1, "y": 2},
+            "d": {"x": 1, "y": 2},
+        }
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("a: &a [*a]", "too large or too deep"),
+            (_LAUGHS, "too large or too deep"),
+            ("a: " + "[" * 2000, "nested too deeply"),
+            ("? [1]\n: 2", "a key must be a text"),
+            ("a: !!python/object:os.system x", "could not determine a constructor"),
+            ("a: !!int x", "invalid literal"),
+            ("a: {<<: 1}", "<< takes a mapping"),
+            ("a: \x07", "special characters are not allowed"),
+            ("a: *b", "found undefined alias"),
+        ],
+        ids=["endless", "laughs", "deep", "key", "object", "int", "merge", "bell", "alias"],
+    )  # fmt: skip
+    def test_hostile_files_end_in_a_problem(self, text: str, expected: str) -> None:
+        (problem,) = _problems(text)
+        assert expected in problem
 
     def test_json_is_yaml(self) -> None:
         assert _data('{"a": [1, 2.5, null, "x"]}') == {"a": [1, 2.5, None, "x"]}

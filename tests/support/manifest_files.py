@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from antiphon_crds.manifests import Document, Loaded, load, read_documents
+from antiphon_crds.documents import Document
+from antiphon_crds.manifests import Loaded, load, read_documents
 
 REPOSITORY = Path(__file__).parents[2]
 PRESETS = sorted((REPOSITORY / "policies").glob("*.yaml"))
