@@ -8,19 +8,7 @@ from pydantic import Field
 
 from antiphon_crds.base import Contract, ListMap
 from antiphon_crds.control import Tuning
-from antiphon_crds.pipeline import (
-    AsrOptions,
-    Audio,
-    Batch,
-    Concurrency,
-    DiarizationOptions,
-    LipsyncOptions,
-    LlmOptions,
-    LoadStep,
-    SpeechOptions,
-    TtsOptions,
-    VadOptions,
-)
+from antiphon_crds.pipeline import Audio, Batch, Concurrency, LoadStep
 from antiphon_crds.rules import Rule
 from antiphon_crds.scalars import (
     AbsolutePath,
@@ -34,6 +22,15 @@ from antiphon_crds.scalars import (
     Ratio,
     Url,
     within,
+)
+from antiphon_crds.stage_options import (
+    AsrOptions,
+    DiarizationOptions,
+    LipsyncOptions,
+    LlmOptions,
+    SpeechOptions,
+    TtsOptions,
+    VadOptions,
 )
 from antiphon_crds.stages import STAGES, Stage
 from antiphon_crds.status import API_VERSION

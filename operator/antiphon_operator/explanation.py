@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from antiphon_crds.agent import Partition, PlacementGroup
+from antiphon_crds.placement import Partition, PlacementGroup
 from antiphon_crds.policy import Objective
 from antiphon_crds.voicemodel import Variant
 from antiphon_policies.objectives import EffectiveObjective

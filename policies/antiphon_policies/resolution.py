@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from antiphon_crds.agent import PlacementGroup, VoiceAgent
+from antiphon_crds.agent import VoiceAgent
 from antiphon_crds.durations import parse_quantity_bytes
 from antiphon_crds.pipeline import StageBase, VadStage
+from antiphon_crds.placement import PlacementGroup
 from antiphon_crds.policy import QualityFloor, SLAPolicy
 from antiphon_crds.pool import GPUPool
 from antiphon_crds.stages import STAGES, Stage
