@@ -21,14 +21,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
-    """The cluster, with our CRDs established."""
+    """The cluster, with our CRDs established and none of our objects in it."""
     kubeconfig = os.environ.get("KUBECONFIG")
     if not kubeconfig:
         pytest.skip("KUBECONFIG names no cluster; `scripts/do cluster` starts one where it can")
     found = Cluster(Path(kubeconfig))
     found.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(REPOSITORY / "crds"))
     found.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(REPOSITORY / "crds"))
+    _refuse_a_cluster_in_use(found)
     return found
+
+
+def _refuse_a_cluster_in_use(cluster: Cluster) -> None:
+    """The suite applies and deletes presets, which are cluster-scoped: it must not meet somebody's own."""
+    in_use = cluster.kubectl("get", "slapolicies,voicemodels,gpupools", "-o", "name").stdout.split()
+    if in_use:
+        pytest.exit(f"the cluster of KUBECONFIG has {', '.join(in_use)}; delete them, or use another cluster", 1)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import operator
+import os
 import pkgutil
 import re
 import subprocess
@@ -72,6 +73,18 @@ def test_readme_commands_are_real() -> None:
     tasks = set(re.findall(r"scripts/do ([a-z]+)", readme))
     assert {"up", "test"} <= tasks
     assert tasks <= set(re.findall(r"^task_([a-z]+)\(\)", script, re.MULTILINE))
+
+
+def test_readme_output_is_what_the_commands_print() -> None:
+    blocks = re.findall(
+        r"```console\n\$ antiphon ([^\n]*)\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL
+    )
+    assert blocks
+    for arguments, expected in blocks:
+        command = [sys.executable, "-m", "antiphon_operator", *arguments.split()]
+        environment = {**os.environ, "COLUMNS": "80"}
+        done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, env=environment)
+        assert [line.rstrip() for line in done.stdout.splitlines()] == expected.splitlines(), arguments
 
 
 def test_the_lock_file_is_up_to_date() -> None:
