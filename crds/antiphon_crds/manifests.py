@@ -12,7 +12,7 @@ from antiphon_crds.base import Contract
 from antiphon_crds.definitions import KINDS
 from antiphon_crds.documents import Document, DocumentError, parse_documents
 from antiphon_crds.problems import Path, Problem, problems_of
-from antiphon_crds.status import API_VERSION
+from antiphon_crds.status import API_VERSION, GROUP
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,19 @@ def read_documents(file: str, text: str) -> Iterator[Document | LocatedProblem]:
         yield from parse_documents(file, text)
     except DocumentError as error:
         yield LocatedProblem(file, error.line, "document", Problem("(the file)", "", f"is no valid YAML: {error}"))
+
+
+def is_foreign(document: Document) -> bool:
+    """Whether it is an object of somebody else's API, such as a Secret, that we have no say in."""
+    data = document.data
+    if (
+        not isinstance(data, dict)
+        or not isinstance(data.get("apiVersion"), str)
+        or not isinstance(data.get("kind"), str)
+    ):
+        return False
+    group = data["apiVersion"].rpartition("/")[0]
+    return group != GROUP and data["kind"] not in KINDS
 
 
 def load(document: Document, kinds: Mapping[str, type[Contract]] = KINDS) -> Loaded:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +14,8 @@ import typer
 from rich.console import Console
 
 from antiphon_crds.agent import VoiceAgent
-from antiphon_crds.manifests import Loaded, LocatedProblem, load, read_documents
+from antiphon_crds.documents import Document
+from antiphon_crds.manifests import Loaded, LocatedProblem, is_foreign, load, read_documents
 from antiphon_crds.policy import SLAPolicy
 from antiphon_crds.pool import GPUPool
 from antiphon_crds.problems import Problem, field_path
@@ -23,6 +25,7 @@ from antiphon_operator.explanation import explain_agent
 from antiphon_policies.resolution import Catalog, Resolution, resolve
 
 _INVALID, _USAGE = 1, 2
+_STANDARD_INPUT = Path("-")
 
 
 class Output(StrEnum):
@@ -37,6 +40,7 @@ class Verdict:
     """Everything that was found in the given files."""
 
     files: int
+    foreign: int
     loaded: list[Loaded]
     problems: list[LocatedProblem]
     missing: list[LocatedProblem]
@@ -46,6 +50,7 @@ class Verdict:
         return {
             "valid": not self.problems,
             "files": self.files,
+            "foreign": self.foreign,
             "objects": [loaded.name for loaded in self.loaded],
             "problems": [problem.as_json() for problem in self.problems],
             "missing": [problem.as_json() for problem in self.missing],
@@ -53,7 +58,9 @@ class Verdict:
 
 
 def validate(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Manifests, or folders of them.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Manifests, folders of them, or - for standard input.")
+    ],
     complete: Annotated[
         bool, typer.Option(help="Count an object that is named and not among FILEs as a problem.")
     ] = False,
@@ -61,6 +68,8 @@ def validate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print problems only.")] = False,
 ) -> None:
     """Validate manifests without a cluster, and explain the agents in them.
+
+    Objects of other APIs, such as Secrets, are passed over.
 
     Exit codes: 0 all valid, 1 problems found, 2 a file can't be read.
     """
@@ -86,24 +95,21 @@ def _manifest_files(paths: list[Path]) -> Iterator[Path]:
 
 
 def judge(files: list[Path], *, complete: bool) -> Verdict:
-    loaded: list[Loaded] = []
-    problems: list[LocatedProblem] = []
-    for file in files:
-        for document in read_documents(str(file), _read(file)):
-            if isinstance(document, LocatedProblem):
-                problems.append(document)
-                continue
-            loaded.append(load(document))
-            problems += loaded[-1].problems
+    documents = [document for file in files for document in read_documents(str(file), _read(file))]
+    problems = [document for document in documents if isinstance(document, LocatedProblem)]
+    readable = [document for document in documents if isinstance(document, Document)]
+    loaded = [load(document) for document in readable if not is_foreign(document)]
+    problems += (problem for item in loaded for problem in item.problems)
     problems += _repeated(loaded)
     resolutions, unfit, missing = _resolve_all(loaded)
     problems += unfit + (missing if complete else [])
-    return Verdict(len(files), loaded, problems, [] if complete else missing, resolutions)
+    foreign = len(readable) - len(loaded)
+    return Verdict(len(files), foreign, loaded, problems, [] if complete else missing, resolutions)
 
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return sys.stdin.read() if file == _STANDARD_INPUT else file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         typer.echo(f"{file}: can't be read: {error}", err=True)
         raise typer.Exit(_USAGE) from error
@@ -163,6 +169,8 @@ def _print(verdict: Verdict, *, quiet: bool) -> None:
     for problem in verdict.problems:
         console.print(f"error: {problem}", markup=False)
     counts = f"{len(verdict.loaded)} objects in {verdict.files} files"
+    if verdict.foreign:
+        counts += f", {verdict.foreign} of other APIs passed over"
     if verdict.problems:
         console.print(f"{counts}: {len(verdict.problems)} problems", markup=False)
     elif not quiet:

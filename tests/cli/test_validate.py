@@ -101,6 +101,38 @@ def test_the_same_object_twice_is_a_problem(folder: Path) -> None:
     assert "metadata.name: is also defined in again.yaml; rename one" in done.stdout
 
 
+_SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\n---\n"
+
+
+def test_objects_of_other_apis_are_passed_over(folder: Path) -> None:
+    (folder / "agent.yaml").write_text(_SECRET + _AGENT)
+    done = _antiphon("validate", "-q", ".", cwd=folder)
+    assert done.returncode == 0
+    done = _antiphon("validate", ".", cwd=folder)
+    assert done.stdout.splitlines()[-1] == "2 objects in 2 files, 1 of other APIs passed over: all valid"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ("antiphon.dev/v1", "'antiphon.dev/v1' is not served; use antiphon.dev/v1alpha1"),
+        ("v1", "'v1' is not served; use antiphon.dev/v1alpha1"),
+    ],
+)
+def test_a_misspelt_version_of_ours_is_not(folder: Path, wrong: str, expected: str) -> None:
+    (folder / "agent.yaml").write_text(_AGENT.replace("antiphon.dev/v1alpha1", wrong))
+    done = _antiphon("validate", "-q", "agent.yaml", cwd=folder)
+    assert done.returncode == 1
+    assert f"agent.yaml:1: VoiceAgent/hello: apiVersion: {expected}" in done.stdout
+
+
+def test_standard_input(folder: Path) -> None:
+    command = [sys.executable, "-m", "antiphon_operator", "validate", "-q", "-"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, input=_MODEL.replace("MIT", "''"))
+    assert done.returncode == 1
+    assert "error: -:6: VoiceModel/ear: spec.license:" in done.stdout
+
+
 def test_a_file_that_is_not_there_is_a_usage_error(folder: Path) -> None:
     done = _antiphon("validate", "nowhere.yaml", cwd=folder)
     assert done.returncode == 2
