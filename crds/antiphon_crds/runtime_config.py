@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from antiphon_crds.base import Contract, ListMap
+from antiphon_crds.base import Contract, ListMap, ListSet
 from antiphon_crds.control import Tuning
 from antiphon_crds.pipeline import Audio, Batch, Concurrency, LoadStep
 from antiphon_crds.rules import Rule
@@ -32,7 +32,7 @@ from antiphon_crds.stage_options import (
     TtsOptions,
     VadOptions,
 )
-from antiphon_crds.stages import STAGES, Stage
+from antiphon_crds.stages import STAGES, Stage, SwitchableOption
 from antiphon_crds.status import API_VERSION
 from antiphon_crds.voicemodel import Variant
 
@@ -92,13 +92,18 @@ class StageOptions(Contract):
     """Options of a speech stage."""
 
 
-class TrialConfig(Contract):
-    """A model on trial beside the stage's own."""
+class ModelConfig(Contract):
+    """A model beside the stage's own."""
 
     model: ObjectName
     """Name of its VoiceModel."""
     variants: Annotated[list[Variant], Field(min_length=1, max_length=16), ListMap("name")]
     """Its variants, the first of which runs."""
+
+
+class TrialConfig(ModelConfig):
+    """A model on trial beside the stage's own."""
+
     share: Ratio
     """Share of new sessions that take it."""
 
@@ -124,8 +129,12 @@ class StageConfig(Contract):
     """Workers, queues, threads and streams."""
     load_steps: Annotated[list[LoadStep], Field(max_length=8)] = []
     """Batch and quality by active sessions."""
+    switchable: Annotated[list[SwitchableOption], Field(max_length=6), ListSet()] = []
+    """Options that a tuning's features may switch."""
     trial: TrialConfig | None = None
     """A model on trial."""
+    turn_end: ModelConfig | None = None
+    """Model that judges whether a turn is over (vad). Left out: silence decides."""
 
     rules = (
         Rule(
@@ -139,6 +148,11 @@ class StageConfig(Contract):
             "variant of stage {self.stage} is '{has(self.variant) ? self.variant : ''}';"
             " use one of {self.variants.map(v, v.name)}",
             "variant",
+        ),
+        Rule(
+            "self.stage == 'vad' || !has(self.turnEnd)",
+            "stage is {self.stage} and turnEnd is set; set it with stage vad only",
+            "turnEnd",
         ),
         *(
             Rule(

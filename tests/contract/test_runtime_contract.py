@@ -58,6 +58,10 @@ def test_a_configuration_with_its_defaults() -> None:
             "stages[0].options: stage is vad and options.tts is set; set only the stage's own options",
         ),
         (
+            {"stages": [_stage("asr", turnEnd={"model": "turn", "variants": [variant("only")]})]},
+            "stages[0].turnEnd: stage is asr and turnEnd is set; set it with stage vad only",
+        ),
+        (
             {"stages": [_stage("llm"), _stage("speech")]},
             'stages: stages ["llm", "speech"] have both llm and speech; keep exactly one of them',
         ),
