@@ -62,7 +62,7 @@ class LoadStep(Contract):
     """Beams of the recognition (asr)."""
 
 
-LOAD_STEPS_RULES = (
+LOAD_STEPS_RULES: tuple[Rule, ...] = (
     Rule(
         "size(self.loadSteps) == 0 || !has(self.loadSteps[size(self.loadSteps) - 1].upTo)",
         "the last of the {size(self.loadSteps)} load steps has an upTo; leave it out, so that it holds above all others",
@@ -94,15 +94,11 @@ class Trial(Contract):
     """Share of new sessions that take it, 0.001 to 0.5."""
 
 
-class StageBase(Contract):
-    """One stage: which model, which of its variants, and how it is run."""
+class StageRun(Contract):
+    """How a stage is run, wherever it is."""
 
     rules = LOAD_STEPS_RULES
 
-    model: ObjectName
-    """Name of the VoiceModel that serves the stage."""
-    variants: Annotated[list[ItemName], Field(max_length=16), ListSet()] = []
-    """Variants of the model that the control loop may choose from. Empty: all of the model's."""
     batch: Batch = Batch()
     """Bounds of batching."""
     concurrency: Concurrency = Concurrency()
@@ -111,6 +107,15 @@ class StageBase(Contract):
     """Batch and quality by active sessions, from few to many; switched in the pod without waiting for the control loop."""
     switchable: Annotated[list[SwitchableOption], Field(max_length=6), ListSet()] = []
     """Options that actuator `features` may switch by load: off or down from what `options` say, and back. Empty: none."""
+
+
+class StageBase(StageRun):
+    """One stage: which model, which of its variants, and how it is run."""
+
+    model: ObjectName
+    """Name of the VoiceModel that serves the stage."""
+    variants: Annotated[list[ItemName], Field(max_length=16), ListSet()] = []
+    """Variants of the model that the control loop may choose from. Empty: all of the model's."""
     trial: Trial | None = None
     """A model on trial beside this one."""
 

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from antiphon_crds.base import Contract, ListMap, ListSet
+from antiphon_crds.base import Contract, ListMap
 from antiphon_crds.control import Tuning
-from antiphon_crds.pipeline import Audio, Batch, Concurrency, LoadStep
+from antiphon_crds.pipeline import Audio, StageRun
 from antiphon_crds.rules import Rule
 from antiphon_crds.scalars import (
     AbsolutePath,
@@ -32,7 +32,7 @@ from antiphon_crds.stage_options import (
     TtsOptions,
     VadOptions,
 )
-from antiphon_crds.stages import STAGES, Stage, SwitchableOption
+from antiphon_crds.stages import STAGES, Stage
 from antiphon_crds.status import API_VERSION
 from antiphon_crds.voicemodel import Variant
 
@@ -108,7 +108,7 @@ class TrialConfig(ModelConfig):
     """Share of new sessions that take it."""
 
 
-class StageConfig(Contract):
+class StageConfig(StageRun):
     """One stage of the pipeline: run here from variants, or reached in another group's pods."""
 
     stage: Stage
@@ -123,20 +123,13 @@ class StageConfig(Contract):
     """Base URL of the pods that run the stage, where it runs in another group."""
     options: StageOptions = StageOptions()
     """Options of the stage."""
-    batch: Batch = Batch()
-    """Bounds of batching."""
-    concurrency: Concurrency = Concurrency()
-    """Workers, queues, threads and streams."""
-    load_steps: Annotated[list[LoadStep], Field(max_length=8)] = []
-    """Batch and quality by active sessions."""
-    switchable: Annotated[list[SwitchableOption], Field(max_length=6), ListSet()] = []
-    """Options that a tuning's features may switch."""
     trial: TrialConfig | None = None
     """A model on trial."""
     turn_end: ModelConfig | None = None
     """Model that judges whether a turn is over (vad). Left out: silence decides."""
 
     rules = (
+        *StageRun.rules,
         Rule(
             "has(self.remote) != (size(self.variants) > 0)",
             "stage {self.stage} has {size(self.variants)} variants and remote '{has(self.remote) ? self.remote : ''}';"

@@ -62,6 +62,10 @@ def test_a_configuration_with_its_defaults() -> None:
             "stages[0].turnEnd: stage is asr and turnEnd is set; set it with stage vad only",
         ),
         (
+            {"stages": [_stage(loadSteps=[{"upTo": 3, "batch": 1}])]},
+            "stages[0].loadSteps: the last of the 1 load steps has an upTo; leave it out, so that it holds above all others",
+        ),
+        (
             {"stages": [_stage("llm"), _stage("speech")]},
             'stages: stages ["llm", "speech"] have both llm and speech; keep exactly one of them',
         ),
