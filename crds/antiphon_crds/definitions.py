@@ -103,7 +103,7 @@ DEFINITIONS: tuple[Definition, ...] = (
         "vm",
         (
             Column("Stage", "string", ".spec.stage", "Stage that it serves."),
-            Column("Variants", "string", ".spec.variants[*].name", "Its variants."),
+            Column("Best", "string", ".spec.variants[0].name", "Its best variant."),
             Column("License", "string", ".spec.license", "Licence of the weights.", wide=True),
             Column("Agents", "integer", ".status.agents", "Agents that name it."),
             _AGE,

@@ -306,8 +306,6 @@ class VoiceModelStatus(StatusBase):
 
     agents: Annotated[int, Field(ge=0)] = 0
     """Agents that name this model."""
-    variant_names: Annotated[list[ItemName], Field(max_length=16), ListSet()] = []
-    """Names of the variants, for the printer column."""
 
 
 class VoiceModel(Contract):

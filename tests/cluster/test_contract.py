@@ -195,6 +195,10 @@ class TestUse:
         assert answer.status == 422
         assert 'supported values: "Met", "AtRisk", "Breached", "Unknown"' in answer.message
 
+    def test_a_model_shows_its_best_variant(self, cluster: Cluster, applied: str) -> None:
+        shown = cluster.kubectl("get", "vm", "whisper-cpu", "-n", applied, "--no-headers").stdout.split()
+        assert shown[:3] == ["whisper-cpu", "asr", "base-fp32"]
+
     @pytest.mark.parametrize("name", ["va", "slap", "vm", "gpool", "antiphon"])
     def test_short_names_and_the_category(self, cluster: Cluster, applied: str, name: str) -> None:
         lines = cluster.kubectl("get", name, "-n", applied, "--no-headers").stdout.splitlines()

@@ -204,6 +204,6 @@ class TestNames:
 def _lookup(kind: str, path: str) -> dict[str, Any]:
     part: dict[str, Any] = schema_of(kind)
     for step in path.strip(".").split("."):
-        part = part["properties"][step.removesuffix("[*]")]
-        part = part["items"] if step.endswith("[*]") else part
+        part = part["properties"][step.removesuffix("[0]")]
+        part = part["items"] if step.endswith("[0]") else part
     return part
