@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -39,13 +40,16 @@ class DocumentError(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """Only true and false are booleans, times are strings, 12:30 is no number, and 1e3 is one."""
+    """As kubectl's: yes, no, on and off are booleans too, times are strings, 12:30 is no number, and 1e3 is one."""
 
 
 _TAG = "tag:yaml.org,2002:"
 _RESOLVERS = {
-    "bool": ("true|True|TRUE|false|False|FALSE", "tTfF"),
-    "int": ("[-+]?(0|[1-9][0-9_]*|0[0-7_]+|0x[0-9a-fA-F_]+|0b[01_]+)", "-+0123456789"),
+    "bool": (
+        "y|Y|yes|Yes|YES|n|N|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF",
+        "yYnNtTfFoO",
+    ),
+    "int": ("[-+]?(0|[1-9][0-9_]*|0o?[0-7_]+|0x[0-9a-fA-F_]+|0b[01_]+)", "-+0123456789"),
     "float": (
         r"[-+]?([0-9][0-9_]*(\.[0-9_]*)?|\.[0-9_]+)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
         "-+.0123456789",
@@ -92,6 +96,7 @@ class _Builder:
             return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
+        assert isinstance(node, yaml.ScalarNode)  # noqa: S101 (YAML has no other nodes)
         return _scalar(node)
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
@@ -104,7 +109,7 @@ class _Builder:
                 continue
             if not isinstance(key_node, yaml.ScalarNode):
                 raise _error("a key must be a text", key_node)
-            key = key_node.value
+            key = _key(key_node)
             if key in own:
                 raise _error(f"{key!r} stands twice in one mapping; keep one", key_node)
             self.lines[(*path, key)] = key_node.start_mark.line + 1
@@ -121,7 +126,28 @@ def _error(problem: str, node: yaml.Node) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
 
 
-def _scalar(node: yaml.Node) -> Any:
+def _key(node: yaml.ScalarNode) -> str:
+    """A key as JSON has it: a plain `on` is the key `true`, as kubectl reads it."""
+    return str(_boolean(node)).lower() if node.tag == f"{_TAG}bool" else str(node.value)
+
+
+def _boolean(node: yaml.ScalarNode) -> bool:
+    return node.value.lower() in ("y", "yes", "true", "on")
+
+
+def _scalar(node: yaml.ScalarNode) -> Any:
+    """The value as kubectl passes it on in JSON, where 20.0 is 20 and nothing is infinite."""
+    if node.tag == f"{_TAG}bool":
+        return _boolean(node)
+    if node.tag == f"{_TAG}int" and "0o" in node.value:
+        return int(node.value.replace("_", ""), 8)
+    value = _constructed(node)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _error(f"{node.value} is no finite number", node)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _constructed(node: yaml.ScalarNode) -> Any:
     loader = _Loader("")
     try:
         return loader.construct_object(node)

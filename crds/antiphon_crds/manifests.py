@@ -44,9 +44,21 @@ class Loaded:
 def read_documents(file: str, text: str) -> Iterator[Document | LocatedProblem]:
     """The documents of a file; where it can't be read on, a problem ends them."""
     try:
-        yield from parse_documents(file, text)
+        for document in parse_documents(file, text):
+            yield from _items(document)
     except DocumentError as error:
         yield LocatedProblem(file, error.line, "document", Problem("(the file)", "", f"is no valid YAML: {error}"))
+
+
+def _items(document: Document) -> Iterator[Document]:
+    """The document, or the items of a List, as `kubectl get -o yaml` prints one."""
+    data = document.data
+    if not isinstance(data, dict) or data.get("kind") != "List" or not isinstance(data.get("items"), list):
+        yield document
+        return
+    for index, item in enumerate(data["items"]):
+        inside = {path[2:]: line for path, line in document.lines.items() if path[:2] == ("items", index)}
+        yield Document(document.file, item, inside)
 
 
 def is_foreign(document: Document) -> bool:
@@ -72,7 +84,7 @@ def load(document: Document, kinds: Mapping[str, type[Contract]] = KINDS) -> Loa
         return Loaded(document, name, None, (located,))
     data = {key: value for key, value in document.data.items() if key != "status"}
     try:
-        return Loaded(document, name, kind.model_validate(data), ())
+        return Loaded(document, name, kind.model_validate(data, by_alias=True, by_name=False), ())
     except ValidationError as error:
         found = problems_of(error, kind, document.data)
         located_all = (LocatedProblem(document.file, document.line_of(path), name, problem) for path, problem in found)
@@ -93,7 +105,10 @@ _NO_PROBLEM = Problem("", "", "")
 def _kind_of(data: Any, kinds: Mapping[str, type[Contract]]) -> tuple[type[Contract] | None, Problem]:
     if not isinstance(data, dict):
         return None, Problem("(the document)", "", "is no object; write apiVersion, kind, metadata and spec")
-    version, kind = data.get("apiVersion"), data.get("kind")
+    for name, right in (("apiVersion", API_VERSION), ("kind", ", ".join(kinds))):
+        if data.get(name) is None:
+            return None, Problem(name, "", f"is missing; use {right}")
+    version, kind = data["apiVersion"], data["kind"]
     if version != API_VERSION:
         return None, Problem("apiVersion", repr(version), f"{version!r} is not served; use {API_VERSION}")
     if not isinstance(kind, str) or kind not in kinds:

@@ -53,8 +53,8 @@ class Objective(Contract):
     """The stage, for indicator `stage`. An agent without the stage is not held to a policy's objective about it."""
     percentile: Percentile | None = None
     """Share of the observations, in percent, that must keep the target; 95 for a p95. Exactly one of percentile and mean."""
-    mean: Literal[True] | None = None
-    """`true`: the mean must keep the target. Exactly one of percentile and mean."""
+    mean: bool = False
+    """Whether the mean must keep the target. Exactly one of percentile and mean."""
     target_ms: Milliseconds | None = None
     """Longest time, in milliseconds, for indicators of latency."""
     max_ratio: Ratio | None = None
@@ -81,12 +81,12 @@ class Objective(Contract):
             "minPerSecond",
         ),
         Rule(
-            f"(self.indicator in {_RATIO}) || has(self.percentile) != has(self.mean)",
+            f"(self.indicator in {_RATIO}) || has(self.percentile) != self.mean",
             "objective '{self.name}' on {self.indicator} needs exactly one of percentile (such as 95) and mean (true)",
             "percentile",
         ),
         Rule(
-            f"!(self.indicator in {_RATIO}) || (!has(self.percentile) && !has(self.mean))",
+            f"!(self.indicator in {_RATIO}) || (!has(self.percentile) && !self.mean)",
             "objective '{self.name}' on {self.indicator} is a ratio over all; leave percentile and mean out",
             "percentile",
         ),

@@ -42,10 +42,15 @@ def _problems(detail: Any, model: type[Contract], manifest: Any) -> Iterator[tup
     if detail["type"] == "rule":
         for field, message in detail["ctx"][VIOLATIONS]:
             where = (*path, field) if field else path
-            yield where, Problem(field_path(where), _shown(_lookup(manifest, where)), message)
+            yield where, Problem(field_path(where), _shown(_lookup(manifest, where)), _printable(message))
         return
     value = _lookup(manifest, path)
     yield path, Problem(field_path(path), _shown(value), _advice(detail, path, value, model))
+
+
+def _printable(text: str) -> str:
+    """Without line breaks and terminal controls, which a value may bring into a message."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def field_path(path: Path) -> str:
@@ -86,7 +91,7 @@ _BOUNDS = {
 
 def _advice(detail: Any, path: Path, value: Any, model: type[Contract]) -> str:
     kind, context = detail["type"], detail.get("ctx", {})
-    shown = _shown(value)
+    shown = _shown(value) or "null"
     if kind == "missing":
         return f"is missing; {_help(model, path)}".rstrip("; ")
     if kind == "extra_forbidden":

@@ -14,14 +14,18 @@ ADVICE: dict[str, str] = {}
 """What to write instead of a text that does not match, by pattern; `text` fills it."""
 
 
-def text(pattern: str, advice: str, *, most: int, least: int = 1) -> Any:
-    """Bounds of a text, and what to say to who does not keep to them."""
+def text(pattern: str, advice: str, *, most: int) -> Any:
+    """The form of a text, and what to say to who does not keep to it.
+
+    Patterns name their characters: what `\\s` or `\\w` stand for differs between Go and Rust.
+    """
     ADVICE[pattern] = advice
-    return Field(min_length=least, max_length=most, pattern=pattern)
+    return Field(max_length=most, pattern=pattern)
 
 
 # --- names ---------------------------------------------------------------------------------------------------------
-_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+_NAME_BEGIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*-*$"
 _LABEL = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 _LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
 _LANGUAGE = r"^([a-z]{2,3}(-[A-Za-z0-9]{2,8})*|multilingual)$"
@@ -30,14 +34,16 @@ _RELATIVE = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$"
 _REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 ObjectName = Annotated[str, text(_NAME, "a Kubernetes name: a-z, 0-9, - and ., such as silero-vad", most=253)]
+NameBeginning = Annotated[str, text(_NAME_BEGIN, "the beginning of a Kubernetes name, such as voice-", most=248)]
 ItemName = Annotated[str, text(_NAME, "a Kubernetes name: a-z, 0-9, - and ., such as silero-vad", most=63)]
 GroupName = Annotated[str, text(_LABEL, "a-z, 0-9 and -, a letter first, such as voice", most=20)]
-LabelValue = Annotated[str, text(_LABEL_VALUE, "a label's value: A-Z, a-z, 0-9, -, _ and .", least=0, most=63)]
+LabelValue = Annotated[str, text(_LABEL_VALUE, "a label's value: A-Z, a-z, 0-9, -, _ and .", most=63)]
 LABEL_KEYS = Rule(
     "self.all(key, key.matches('^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",
     "one of the keys {self.map(key, key)} is no label's key; use a name of at most 63 of A-Z, a-z, 0-9, -, _ and .,"
     " with a DNS prefix before it if any, such as nvidia.com/gpu.product",
 )
+AnnotationMap = Annotated[dict[str, str], Check(LABEL_KEYS), BeforeValidator(drop_nulls)]
 LabelMap = Annotated[dict[str, LabelValue], Check(LABEL_KEYS), BeforeValidator(drop_nulls)]
 Labels = Annotated[dict[str, LabelValue], Field(max_length=32), Check(LABEL_KEYS), BeforeValidator(drop_nulls)]
 SomeLabels = Annotated[
@@ -45,17 +51,17 @@ SomeLabels = Annotated[
 ]
 ShortText = Annotated[str, Field(max_length=256)]
 LongText = Annotated[str, Field(max_length=16384)]
-Language = Annotated[str, text(_LANGUAGE, "a language tag, such as en or pt-BR, or multilingual", least=2, most=16)]
+Language = Annotated[str, text(_LANGUAGE, "a language tag, such as en or pt-BR, or multilingual", most=16)]
 Languages = Annotated[list[Language], Field(max_length=128), ListSet()]
 Image = Annotated[str, text(_IMAGE, "an image reference, such as example.org/antiphon-runtime:1.0", most=512)]
-AbsolutePath = Annotated[str, text(r"^/[^\s]*[^\s/]$", "an absolute path, such as /models/whisper", least=2, most=1024)]
+AbsolutePath = Annotated[str, text(r"^/[!-~]*[!-.0-~]$", "an absolute path, such as /models/whisper", most=1024)]
 RelativePath = Annotated[str, text(_RELATIVE, "a path without .. and leading /, such as data/model.bin", most=256)]
-Url = Annotated[
-    str, text(r"^https?://[^\s/]+(/[^\s]*)?$", "a URL, such as http://llm.voice:8000/v1", least=8, most=2048)
+Url = Annotated[str, text(r"^https?://[!-.0-~]+(/[!-~]*)?$", "a URL, such as http://llm.voice:8000/v1", most=2048)]
+Origin = Annotated[
+    str, text(r"^(\*|https?://[!-.0-~]+)$", "a web origin, such as https://shop.example, or *", most=253)
 ]
-Origin = Annotated[str, text(r"^(\*|https?://[^/\s]+)$", "a web origin, such as https://shop.example, or *", most=253)]
-Sha256 = Annotated[str, text(r"^[0-9a-f]{64}$", "a SHA-256: 64 of 0-9 and a-f", least=64, most=64)]
-HfName = Annotated[str, text(_REPOSITORY, "owner/name, such as openai/whisper-large-v3", least=3, most=200)]
+Sha256 = Annotated[str, text(r"^[0-9a-f]{64}$", "a SHA-256: 64 of 0-9 and a-f", most=64)]
+HfName = Annotated[str, text(_REPOSITORY, "owner/name, such as openai/whisper-large-v3", most=200)]
 Revision = Annotated[str, text(r"^[A-Za-z0-9][A-Za-z0-9._/-]*$", "a branch, tag or commit, such as main", most=100)]
 Package = Annotated[str, text(r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", "a package, such as hibari-tts", most=100)]
 PackageVersion = Annotated[str, text(r"^[0-9][A-Za-z0-9.!+_-]*$", "a version, such as 0.2.1", most=64)]
@@ -67,9 +73,9 @@ ReasonWord = Annotated[str, text(r"^[A-Z][A-Za-z0-9]*$", "one word, such as Mode
 # --- hardware ------------------------------------------------------------------------------------------------------
 _MIG = r"[1-7]g\.[1-9][0-9]{0,2}gb(\+me|\+gfx|\+me\.all|-me)?"
 _HARDWARE = r"^[a-z0-9]([-a-z0-9._/+]*[a-z0-9])?$"
-MigProfile = Annotated[str, text(f"^{_MIG}$", "a MIG profile, such as 1g.18gb", least=6, most=20)]
+MigProfile = Annotated[str, text(f"^{_MIG}$", "a MIG profile, such as 1g.18gb", most=20)]
 ProfileOrAuto = Annotated[
-    str, text(f"^(auto|none|{_MIG})$", "auto, none (CPU only) or a MIG profile, such as 1g.18gb", least=4, most=20)
+    str, text(f"^(auto|none|{_MIG})$", "auto, none (CPU only) or a MIG profile, such as 1g.18gb", most=20)
 ]
 Hardware = Annotated[str, text(_HARDWARE, "a hardware name, such as h200-141gb/1g.18gb or cpu-avx512-2", most=63)]
 
@@ -93,10 +99,10 @@ _REAL_DATE = Rule(
 MemoryQuantity = Annotated[str, text(QUANTITY_PATTERN, "an amount of memory above 0, such as 512Mi or 20Gi", most=20)]
 CpuQuantity = Annotated[str, text(CPU_PATTERN, "an amount of CPU above 0, such as 500m or 2", most=12)]
 Timestamp = Annotated[
-    str, text(_TIMESTAMP, "a time of this century, such as 2026-12-24T09:00:00Z", least=20, most=35), Check(_REAL_DATE)
+    str, text(_TIMESTAMP, "a time of this century, such as 2026-12-24T09:00:00Z", most=35), Check(_REAL_DATE)
 ]
-TimeZone = Annotated[str, text(_TIME_ZONE, "UTC or a time zone, such as Europe/Vienna", least=3, most=64)]
-Duration = Annotated[str, text(DURATION_PATTERN, "a duration, such as 500ms, 90s, 15m or 1h30m", least=2, most=24)]
+TimeZone = Annotated[str, text(_TIME_ZONE, "UTC or a time zone, such as Europe/Vienna", most=64)]
+Duration = Annotated[str, text(DURATION_PATTERN, "a duration, such as 500ms, 90s, 15m or 1h30m", most=24)]
 
 
 def within(least: str, most: str) -> Check:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from antiphon_crds.base import Contract
+from antiphon_crds.rules import RULES_KEY
 
 Schema = dict[str, Any]
 
@@ -32,6 +33,8 @@ def _structural(node: Schema, definitions: Schema) -> Schema:
     if description := node.get("description"):
         schema["description"] = " ".join(description.split())
     schema |= {key: node[key] for key in _KEPT if key in node}
+    if float(node.get("minimum", 0)) % 1:
+        schema.setdefault(RULES_KEY, []).append(_fractional_minimum(node["minimum"]))
     if "const" in node:
         schema["enum"] = [node["const"]]
     if "default" in node and node["default"] is not None:
@@ -44,6 +47,11 @@ def _structural(node: Schema, definitions: Schema) -> Schema:
         schema["items"] = _structural(node["items"], definitions)
         schema.setdefault("x-kubernetes-list-type", "atomic")
     return schema
+
+
+def _fractional_minimum(minimum: float) -> dict[str, str]:
+    """An API server compares whole numbers with the minimum's whole part, and so takes 0 for 0.01; a rule does not."""
+    return {"rule": f"self >= {minimum}", "message": f"the number is too small; use {minimum:g} or more"}
 
 
 def resolved(node: Schema, definitions: Schema) -> Schema:

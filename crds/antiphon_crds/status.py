@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, model_validator
 
 from antiphon_crds.base import Contract, ListMap
-from antiphon_crds.scalars import ConditionType, LabelMap, ObjectName, ReasonWord
+from antiphon_crds.scalars import AnnotationMap, ConditionType, LabelMap, NameBeginning, ObjectName, ReasonWord
 
 GROUP = "antiphon.dev"
 VERSION = "v1alpha1"
@@ -20,13 +20,13 @@ class Metadata(Contract):
 
     name: ObjectName
     """Name of the object."""
-    generate_name: Annotated[str, Field(min_length=1, max_length=248)] | None = None
+    generate_name: NameBeginning | None = None
     """Beginning of the name, where the API server is to make up its end."""
     namespace: str | None = None
     """Namespace of the object, of a namespaced kind."""
     labels: LabelMap = {}
     """Labels of the object."""
-    annotations: dict[str, str] = {}
+    annotations: AnnotationMap = {}
     """Annotations of the object."""
     uid: str | None = None
     """Identity of the object, given by the API server."""
@@ -53,7 +53,7 @@ class Metadata(Contract):
     @classmethod
     def _end_of_a_generated_name(cls, value: Any) -> Any:
         """The API server makes the name before it judges it, with five characters of its own."""
-        if isinstance(value, Mapping) and "name" not in value and isinstance(value.get("generateName"), str):
+        if isinstance(value, Mapping) and not value.get("name") and isinstance(value.get("generateName"), str):
             return {**value, "name": value["generateName"] + "xxxxx"}
         return value
 

@@ -120,6 +120,14 @@ def _pattern(_validator: Any, pattern: str, value: Any, _schema: Schema) -> Iter
         yield jsonschema.ValidationError(f"{value!r} should match {pattern}")
 
 
+def _minimum(_validator: Any, minimum: float, value: Any, _schema: Schema) -> Iterator[jsonschema.ValidationError]:
+    """As in the API server: a whole number is compared with the minimum's whole part."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        bound = int(minimum) if isinstance(value, int) else minimum
+        if value < bound:
+            yield jsonschema.ValidationError(f"{value} is less than {minimum}")
+
+
 def _list_type(_validator: Any, list_type: str, value: Any, schema: Schema) -> Iterator[jsonschema.ValidationError]:
     if not isinstance(value, list) or list_type == "atomic":
         return
@@ -133,7 +141,7 @@ def _list_type(_validator: Any, list_type: str, value: Any, schema: Schema) -> I
 
 
 _Validator = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
-    jsonschema.Draft202012Validator, {"pattern": _pattern, "x-kubernetes-list-type": _list_type}
+    jsonschema.Draft202012Validator, {"pattern": _pattern, "minimum": _minimum, "x-kubernetes-list-type": _list_type}
 )
 
 
