@@ -15,7 +15,7 @@ from antiphon_crds.rules import Rule
 from antiphon_crds.scalars import ObjectName
 from antiphon_crds.sessions import Access, ExpectedTraffic, Runtime, Sessions
 from antiphon_crds.stages import STAGES
-from antiphon_crds.status import API_VERSION, Metadata
+from antiphon_crds.status import Resource
 
 
 def _placed_once(stage: str) -> Rule:
@@ -95,15 +95,11 @@ class VoiceAgentSpec(Contract):
     )
 
 
-class VoiceAgent(Contract):
+class VoiceAgent(Resource):
     """A voice agent that the operator runs and keeps inside its promises."""
 
-    api_version: Literal["antiphon.dev/v1alpha1"] = API_VERSION
-    """Version of the API."""
     kind: Literal["VoiceAgent"] = "VoiceAgent"
     """Kind of the object."""
-    metadata: Metadata
-    """Name, namespace, labels, annotations."""
     spec: VoiceAgentSpec
     """What is wanted."""
     status: VoiceAgentStatus | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
 from pydantic.alias_generators import to_camel
@@ -23,8 +23,8 @@ def drop_nulls(value: Any) -> Any:
 class Contract(BaseModel):
     """A typed part of a manifest: camelCase outside, snake_case inside, immutable, strict, nothing unknown.
 
-    A null means absent, as the API server reads it. `rules` are held after the fields are valid.
-    Objects read back from the API server, which may be newer than this code, are parsed with `extra="ignore"`.
+    A null means absent, as the API server reads it. `rules` are held after the fields are valid. Data from outside comes
+    in through `from_manifest`.
     """
 
     model_config = ConfigDict(
@@ -63,6 +63,15 @@ class Contract(BaseModel):
     def cel_get(self, name: str) -> Any:
         return getattr(self, self._names[name])
 
+    @classmethod
+    def from_manifest(cls, data: Any, *, ignore_unknown: bool = False) -> Self:
+        """The object that the JSON form stands for; only the manifest's own names are taken.
+
+        `ignore_unknown` is for objects read back from an API server, which may be newer than this code.
+        """
+        extra: Literal["ignore", "forbid"] = "ignore" if ignore_unknown else "forbid"
+        return cls.model_validate(data, by_alias=True, by_name=False, extra=extra)
+
     def to_manifest(self) -> dict[str, Any]:
         """The JSON form, defaults included, absent fields left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -70,8 +79,6 @@ class Contract(BaseModel):
 
 class _KeyedList:
     """Shared by ListMap and ListSet: no two items with the same key, and the list type that server-side apply merges by."""
-
-    schema: ClassVar[dict[str, Any]]
 
     def key(self, item: Any) -> Any:
         raise NotImplementedError

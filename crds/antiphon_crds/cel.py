@@ -309,7 +309,6 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 _MACROS: dict[str, Callable[[Iterable[tuple[Any, Any]]], Any]] = {
     "all": lambda pairs: all(outcome for _, outcome in pairs),
     "exists": lambda pairs: any(outcome for _, outcome in pairs),
-    "exists_one": lambda pairs: sum(bool(outcome) for _, outcome in pairs) == 1,
     "map": lambda pairs: [outcome for _, outcome in pairs],
     "filter": lambda pairs: [item for item, outcome in pairs if outcome],
 }
@@ -361,18 +360,13 @@ def _pattern(pattern: str) -> re.Pattern[str]:
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "size": len,
-    "string": _text,
     "int": _integer,
-    "double": float,
     "duration": _duration,
     "matches": lambda text, pattern: _pattern(pattern).search(text) is not None,
-    "startsWith": str.startswith,
-    "endsWith": str.endswith,
     "contains": lambda text, part: part in text,
     "findAll": lambda text, pattern: [match.group() for match in re.finditer(pattern, text)],
     "format": _format,
     "split": lambda text, separator: text.split(separator),
-    "join": lambda items, separator: separator.join(items),
 }
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from antiphon_crds.base import Contract
 from antiphon_crds.definitions import KINDS
 from antiphon_crds.documents import Document, DocumentError, parse_documents
-from antiphon_crds.problems import Path, Problem, problems_of
+from antiphon_crds.problems import Problem, problems_of
 from antiphon_crds.status import API_VERSION, GROUP
 
 
@@ -63,28 +63,23 @@ def _items(document: Document) -> Iterator[Document]:
 
 def is_foreign(document: Document) -> bool:
     """Whether it is an object of somebody else's API, such as a Secret, that we have no say in."""
-    data = document.data
-    if (
-        not isinstance(data, dict)
-        or not isinstance(data.get("apiVersion"), str)
-        or not isinstance(data.get("kind"), str)
-    ):
+    data = document.data if isinstance(document.data, dict) else {}
+    version, kind = data.get("apiVersion"), data.get("kind")
+    if not isinstance(version, str) or not isinstance(kind, str):
         return False
-    group = data["apiVersion"].rpartition("/")[0]
-    return group != GROUP and data["kind"] not in KINDS
+    return version.rpartition("/")[0] != GROUP and kind not in KINDS
 
 
 def load(document: Document, kinds: Mapping[str, type[Contract]] = KINDS) -> Loaded:
     """A document as an object of one of `kinds`. A status in it is passed over, as the API server does."""
     name = _name(document.data)
-    kind, problem = _kind_of(document.data, kinds)
-    if kind is None:
-        path: Path = (problem.field,) if problem.field in ("apiVersion", "kind") else ()
-        located = LocatedProblem(document.file, document.line_of(path), name, problem)
+    kind = _kind_of(document.data, kinds)
+    if isinstance(kind, Problem):
+        located = LocatedProblem(document.file, document.line_of((kind.field,)), name, kind)
         return Loaded(document, name, None, (located,))
     data = {key: value for key, value in document.data.items() if key != "status"}
     try:
-        return Loaded(document, name, kind.model_validate(data, by_alias=True, by_name=False), ())
+        return Loaded(document, name, kind.from_manifest(data), ())
     except ValidationError as error:
         found = problems_of(error, kind, document.data)
         located_all = (LocatedProblem(document.file, document.line_of(path), name, problem) for path, problem in found)
@@ -99,18 +94,15 @@ def _name(data: Any) -> str:
     return f"{data.get('kind', 'object')}/{name or '(no name)'}"
 
 
-_NO_PROBLEM = Problem("", "", "")
-
-
-def _kind_of(data: Any, kinds: Mapping[str, type[Contract]]) -> tuple[type[Contract] | None, Problem]:
+def _kind_of(data: Any, kinds: Mapping[str, type[Contract]]) -> type[Contract] | Problem:
     if not isinstance(data, dict):
-        return None, Problem("(the document)", "", "is no object; write apiVersion, kind, metadata and spec")
+        return Problem("(the document)", "", "is no object; write apiVersion, kind, metadata and spec")
     for name, right in (("apiVersion", API_VERSION), ("kind", ", ".join(kinds))):
         if data.get(name) is None:
-            return None, Problem(name, "", f"is missing; use {right}")
+            return Problem(name, "", f"is missing; use {right}")
     version, kind = data["apiVersion"], data["kind"]
     if version != API_VERSION:
-        return None, Problem("apiVersion", repr(version), f"{version!r} is not served; use {API_VERSION}")
+        return Problem("apiVersion", repr(version), f"{version!r} is not served; use {API_VERSION}")
     if not isinstance(kind, str) or kind not in kinds:
-        return None, Problem("kind", repr(kind), f"{kind!r} is not known; use {', '.join(kinds)}")
-    return kinds[kind], _NO_PROBLEM
+        return Problem("kind", repr(kind), f"{kind!r} is not known; use {', '.join(kinds)}")
+    return kinds[kind]

@@ -29,7 +29,7 @@ from antiphon_crds.stages import (
     Stage,
     cel_list,
 )
-from antiphon_crds.status import API_VERSION, Metadata, StatusBase
+from antiphon_crds.status import Resource, StatusBase
 
 _LATENCY = cel_list(LATENCY_INDICATORS)
 _RATIO = cel_list(RATIO_INDICATORS)
@@ -250,15 +250,11 @@ class SLAPolicyStatus(StatusBase):
     """Agents that break at least one of its objectives now."""
 
 
-class SLAPolicy(Contract):
+class SLAPolicy(Resource):
     """What a platform team promises to callers, and what may be done to keep it."""
 
-    api_version: Literal["antiphon.dev/v1alpha1"] = API_VERSION
-    """Version of the API."""
     kind: Literal["SLAPolicy"] = "SLAPolicy"
     """Kind of the object."""
-    metadata: Metadata
-    """Name, labels, annotations."""
     spec: SLAPolicySpec
     """What is wanted."""
     status: SLAPolicyStatus | None = None

@@ -9,7 +9,7 @@ from pydantic import Field
 from antiphon_crds.base import Contract, ListMap, ListSet
 from antiphon_crds.rules import Rule
 from antiphon_crds.scalars import Duration, Hardware, ItemName, MigProfile, ShortText, SomeLabels, within
-from antiphon_crds.status import API_VERSION, Metadata, StatusBase
+from antiphon_crds.status import Resource, StatusBase
 
 _Price = Annotated[float, Field(ge=0, le=100_000)]
 _Count = Annotated[int, Field(ge=0, le=100_000)]
@@ -166,15 +166,11 @@ class GPUPoolStatus(StatusBase):
     """Each node."""
 
 
-class GPUPool(Contract):
+class GPUPool(Resource):
     """Nodes whose GPUs, or parts of them, carry agents."""
 
-    api_version: Literal["antiphon.dev/v1alpha1"] = API_VERSION
-    """Version of the API."""
     kind: Literal["GPUPool"] = "GPUPool"
     """Kind of the object."""
-    metadata: Metadata
-    """Name, labels, annotations."""
     spec: GPUPoolSpec
     """What is wanted."""
     status: GPUPoolStatus | None = None

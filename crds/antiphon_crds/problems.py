@@ -105,8 +105,6 @@ def _advice(detail: Any, path: Path, value: Any, model: type[Contract]) -> str:
         return f"{shown} {_BOUNDS[kind].format(**bounds)}"
     if kind == "string_pattern_mismatch":
         return f"{shown} does not fit; use {ADVICE[context['pattern']]}"
-    if kind == "finite_number":
-        return f"{value!r} is no finite number; use a number"
     return str(detail["msg"])
 
 

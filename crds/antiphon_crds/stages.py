@@ -44,14 +44,13 @@ QualityMetric = Literal["wer", "cer", "der", "lseD", "mos", "accuracy", "similar
 ERROR_METRICS: tuple[QualityMetric, ...] = ("wer", "cer", "der", "lseD")
 """Metrics of which less is better, so that a floor on quality is a `max`. Of all others more is better."""
 
-LATENCY_INDICATORS = (
+LatencyIndicator = Literal[
     "turn", "response", "mouthToEar", "result", "overhead", "stage", "bargeIn", "sessionStart", "recovery",
-)  # fmt: skip
-RATIO_INDICATORS = ("rejectedSessions", "droppedSessions", "failedTurns", "audioUnderruns", "missedFrames")
-Indicator = Literal[
-    "turn", "response", "mouthToEar", "result", "overhead", "stage", "bargeIn", "sessionStart", "recovery",
-    "rejectedSessions", "droppedSessions", "failedTurns", "audioUnderruns", "missedFrames", "frameRate",
 ]  # fmt: skip
+RatioIndicator = Literal["rejectedSessions", "droppedSessions", "failedTurns", "audioUnderruns", "missedFrames"]
+Indicator = Literal[LatencyIndicator, RatioIndicator, "frameRate"]
+LATENCY_INDICATORS: tuple[LatencyIndicator, ...] = get_args(LatencyIndicator)
+RATIO_INDICATORS: tuple[RatioIndicator, ...] = get_args(RatioIndicator)
 
 SwitchableOption = Literal["speculative", "semantic", "beamSize", "vadFilter", "jpegQuality", "framesPerSecond"]
 

@@ -1,4 +1,4 @@
-"""What every kind's status has in common, and what the API server keeps about every object."""
+"""What all kinds have in common: version, metadata, conditions."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from pydantic import Field, model_validator
 from antiphon_crds.base import Contract, ListMap
 from antiphon_crds.scalars import AnnotationMap, ConditionType, LabelMap, NameBeginning, ObjectName, ReasonWord
 
-GROUP = "antiphon.dev"
-VERSION = "v1alpha1"
 API_VERSION: Final = "antiphon.dev/v1alpha1"
+GROUP, VERSION = API_VERSION.split("/")
 
 
 class Metadata(Contract):
-    """An object's metadata: what we read of it is typed, the rest is kept as it came."""
+    """An object's metadata: every field that the API server knows. It judges what is its own; we judge what we read."""
 
     name: ObjectName
     """Name of the object."""
@@ -56,6 +55,15 @@ class Metadata(Contract):
         if isinstance(value, Mapping) and not value.get("name") and isinstance(value.get("generateName"), str):
             return {**value, "name": value["generateName"] + "xxxxx"}
         return value
+
+
+class Resource(Contract):
+    """An object of the API: a kind adds `kind`, `spec` and `status`."""
+
+    api_version: Literal["antiphon.dev/v1alpha1"] = API_VERSION
+    """Version of the API."""
+    metadata: Metadata
+    """Name, labels, annotations."""
 
 
 class Condition(Contract):

@@ -30,6 +30,7 @@ from antiphon_crds.scalars import (
 )
 from antiphon_crds.stages import (
     ENGINES_WITHOUT_WEIGHTS,
+    STAGES,
     STAGES_OF_ENGINE,
     Engine,
     Precision,
@@ -37,7 +38,7 @@ from antiphon_crds.stages import (
     Stage,
     cel_list,
 )
-from antiphon_crds.status import API_VERSION, Metadata, StatusBase
+from antiphon_crds.status import Resource, StatusBase
 
 _Positive = Annotated[float, Field(ge=0, le=600_000)]
 
@@ -285,7 +286,7 @@ class VoiceModelSpec(Contract):
                 f" use {', '.join(_engines_of(stage))}",
                 "variants",
             )
-            for stage in ("vad", "asr", "llm", "tts", "diarization", "lipsync", "speech")
+            for stage in STAGES
         ),
         Rule(
             "self.stage == 'llm' || self.variants.all(v, !v.capabilities.audioInput)",
@@ -308,15 +309,11 @@ class VoiceModelStatus(StatusBase):
     """Agents that name this model."""
 
 
-class VoiceModel(Contract):
+class VoiceModel(Resource):
     """A model for a stage, its engine and its variants: precision, memory, quality, measured speed."""
 
-    api_version: Literal["antiphon.dev/v1alpha1"] = API_VERSION
-    """Version of the API."""
     kind: Literal["VoiceModel"] = "VoiceModel"
     """Kind of the object."""
-    metadata: Metadata
-    """Name, labels, annotations."""
     spec: VoiceModelSpec
     """What is wanted."""
     status: VoiceModelStatus | None = None

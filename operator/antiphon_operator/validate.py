@@ -19,7 +19,7 @@ from antiphon_crds.manifests import Loaded, LocatedProblem, is_foreign, load, re
 from antiphon_crds.policy import SLAPolicy
 from antiphon_crds.pool import GPUPool
 from antiphon_crds.problems import Problem, field_path
-from antiphon_crds.status import Metadata
+from antiphon_crds.status import Resource
 from antiphon_crds.voicemodel import VoiceModel
 from antiphon_operator.explanation import explain_agent
 from antiphon_policies.resolution import Catalog, Resolution, resolve
@@ -115,16 +115,12 @@ def _read(file: Path) -> str:
         raise typer.Exit(_USAGE) from error
 
 
-def _metadata(loaded: Loaded) -> Metadata | None:
-    metadata = getattr(loaded.object, "metadata", None)
-    return metadata if isinstance(metadata, Metadata) else None
-
-
 def _repeated(loaded: list[Loaded]) -> Iterator[LocatedProblem]:
     first: dict[tuple[str, str | None], Loaded] = {}
     for item in loaded:
-        if (metadata := _metadata(item)) is None:
+        if not isinstance(item.object, Resource):
             continue
+        metadata = item.object.metadata
         earlier = first.setdefault((item.name, metadata.namespace), item)
         if earlier is not item:
             problem = Problem("metadata.name", metadata.name, f"is also defined in {earlier.document.file}; rename one")

@@ -62,6 +62,13 @@ def test_what_is_not_among_the_files_is_a_note(folder: Path) -> None:
     assert "small (CPU)" in done.stdout
 
 
+def test_what_is_emulated_says_so(folder: Path) -> None:
+    profile = "{hardware: cpu, alphaMs: 1, betaMs: 1, item: window, basis: Projected, origin: a test}"
+    emulated = _MODEL.replace("ge2e\n    source: {path: {path: /models/ge2e}}", f"emulated\n    profiles: [{profile}]")
+    (folder / "model.yaml").write_text(emulated)
+    assert "small (CPU, emulated)" in _antiphon("validate", ".", cwd=folder).stdout
+
+
 def test_and_a_problem_where_the_files_must_be_complete(folder: Path) -> None:
     done = _antiphon("validate", "--complete", ".", cwd=folder)
     assert done.returncode == 1

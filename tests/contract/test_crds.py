@@ -11,7 +11,7 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
-from offline_apiserver import REPOSITORY, Schema, _set_defaults, committed_crds, compile_cel, schema_of
+from offline_apiserver import REPOSITORY, Schema, committed_crds, compile_cel, schema_of, set_defaults
 
 from antiphon_crds.__main__ import crd_files, main
 from antiphon_crds.scalars import ADVICE
@@ -99,7 +99,7 @@ class TestStructure:
         for path, part in _parts(schema_of(kind)):
             if "default" in part:
                 filled = copy.deepcopy(part["default"])
-                _set_defaults(part, filled)
+                set_defaults(part, filled)
                 assert filled == part["default"], path
                 assert not isinstance(filled, dict) or set(filled) <= set(part.get("properties", filled)), path
 

@@ -110,6 +110,26 @@ def test_names_that_are_not_there_are_missing_and_nothing_else() -> None:
             "no allowed variant of llm-model fits into group all: wide needs 4 GPUs and the group has 2",
         ),
         (
+            agent(placement=_group(variants=[{"stage": "llm", "names": ["small"]}])),
+            [],
+            "group all narrows llm to small, none of which may run",
+        ),
+        (
+            agent(
+                pipeline={"vad": {"model": "vad-model", "turnEndModel": "asr-model"}, "asr": {"model": "asr-model"}},
+            ),
+            [],
+            "VoiceModel asr-model serves stage asr, not vad",
+        ),
+        (
+            agent(audio={"playbackDelayMs": 25}),
+            [policy({"name": "ear", "indicator": "mouthToEar", "percentile": 95, "targetMs": 200})],
+            (
+                "25 ms are held back before they are played, and the budget of policy promise has 20 ms for playback;"
+                " hold back less, or raise budget.playbackMs"
+            ),
+        ),
+        (
             agent(placement=_group(pool="pool")),
             [pool(onlyAgentsOf=["team-a"])],
             "pool pool is only for agents of team-a",
@@ -132,6 +152,17 @@ def test_variants_below_a_floor_are_left_out_and_unmeasured_ones_kept() -> None:
     )
     resolution = resolve(agent(), _catalog(floors, models))
     assert [found.name for found in resolution.stages[1].variants] == ["good", "unknown"]
+
+
+def test_a_floor_on_one_dataset_judges_by_that_alone() -> None:
+    quality = [
+        {"metric": "wer", "value": 0.01, "dataset": "clean"},
+        {"metric": "wer", "value": 0.09, "dataset": "noisy"},
+    ]
+    models = model("asr", variant("only", quality=quality))
+    floor = {"stage": "asr", "metric": "wer", "max": 0.05}
+    assert resolve(agent(), _catalog(policy(quality=[{**floor, "dataset": "clean"}]), models)).findings == ()
+    assert len(resolve(agent(), _catalog(policy(quality=[floor]), models)).findings) == 1
 
 
 def test_one_variant_that_fits_is_enough() -> None:

@@ -54,7 +54,7 @@ def admit(manifest: Any) -> list[Refusal]:
     refusals = list(
         _unknown_fields({**schema, "properties": {**schema["properties"], "metadata": _METADATA}}, found, "")
     )
-    _set_defaults(schema, found)
+    set_defaults(schema, found)
     if not re.match(_NAME, str(found.get("metadata", {}).get("name"))):
         refusals.append(Refusal("schema", "metadata.name", "is no DNS subdomain"))
     errors = _validator(manifest["kind"]).iter_errors(found)
@@ -94,7 +94,7 @@ def _unknown_fields(schema: Schema, value: Any, path: str) -> Iterator[Refusal]:
             yield from _unknown_fields(schema.get("items", {}), item, f"{path}[{index}]")
 
 
-def _set_defaults(schema: Schema, value: Any) -> None:
+def set_defaults(schema: Schema, value: Any) -> None:
     if isinstance(value, dict):
         for name, part in schema.get("properties", {}).items():
             if value.get(name) is None:
@@ -102,13 +102,13 @@ def _set_defaults(schema: Schema, value: Any) -> None:
                 if "default" in part:
                     value[name] = copy.deepcopy(part["default"])
             if name in value:
-                _set_defaults(part, value[name])
+                set_defaults(part, value[name])
         if isinstance(schema.get("additionalProperties"), dict):
             for name in [name for name, item in value.items() if item is None]:
                 del value[name]
     elif isinstance(value, list):
         for item in value:
-            _set_defaults(schema.get("items", {}), item)
+            set_defaults(schema.get("items", {}), item)
 
 
 # --- JSON Schema ---------------------------------------------------------------------------------------------------
