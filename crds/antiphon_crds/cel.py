@@ -3,7 +3,7 @@
 The rule's text is the one source: the API server evaluates it from the CRD, and this module evaluates the same text in
 Python, so that a manifest is judged alike with and without a cluster. Tests hold it against Google's C++ implementation
 and against a real API server. It is our own because the packaged implementations are dear for every pod to carry:
-one takes 49 MiB, the other half a second to import and ten times as long for a rule (`scripts/do bench` prints all).
+one takes 49 MiB, the other half a second to import and eight times or so as long for a rule (`scripts/do bench` prints all).
 
 Nothing is type-checked here: the fields are validated before their rules, and the API server type-checks the rule's text.
 Values are JSON values, or objects with a `cel_get(name)` method. Missing fields raise `CelError`, as in CEL; `has()` asks.
