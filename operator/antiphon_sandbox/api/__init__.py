@@ -1,0 +1,1 @@
+"""The embedded API server: one room for each concern."""

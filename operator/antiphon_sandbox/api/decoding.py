@@ -1,0 +1,117 @@
+"""From what a client sent to an object of a kind: unknown fields found, types held, defaults set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import orjson
+
+from antiphon_sandbox.api import pruning
+from antiphon_sandbox.api.defaults import set_defaults
+from antiphon_sandbox.api.errors import bad_request
+from antiphon_sandbox.api.resources import Resource
+from antiphon_sandbox.api.schema import META, Schema
+from antiphon_sandbox.api.schema_checks import json_type
+from antiphon_sandbox.objects import Obj
+
+
+@dataclass(frozen=True)
+class WriteOptions:
+    """What a write's query says."""
+
+    manager: str
+    subresource: str = ""
+    dry_run: bool = False
+    validation: Literal["Strict", "Warn", "Ignore"] = "Warn"
+    """What to do about unknown fields."""
+    force: bool = False
+    warnings: list[str] = field(default_factory=list)
+    """Told to the client in headers."""
+
+
+def copied(obj: Any) -> Any:
+    """A deep copy; several times faster than `copy.deepcopy` for JSON."""
+    return orjson.loads(orjson.dumps(obj))
+
+
+def check_kind(resource: Resource, obj: Any) -> None:
+    """ApiError 400 unless the body says that it is what the URL says."""
+    if not isinstance(obj, dict):
+        raise bad_request(
+            f"the object provided is unrecognized (must be of type {resource.kind}): body must be an object"
+        )
+    kind, api_version = obj.get("kind") or resource.kind, obj.get("apiVersion") or resource.api_version
+    if kind != resource.kind:
+        version = api_version.rpartition("/")[2]
+        into = f"({version}.{kind}) to ({resource.group.split('.')[0] or 'core'}.{resource.kind})"
+        why = f"converting {into}: unknown conversion"
+        raise bad_request(f'{kind} in version "{version}" cannot be handled as a {resource.kind}: {why}')
+    if api_version != resource.api_version:
+        why = f"does not match the expected API version ({resource.api_version})"
+        raise bad_request(f"the API version in the data ({api_version}) {why}")
+    if not isinstance(obj.setdefault("metadata", {}), dict):
+        raise _unfit(resource, "json: cannot unmarshal into Go struct field .metadata of type v1.ObjectMeta")
+
+
+def decode(resource: Resource, obj: Obj, options: WriteOptions) -> None:
+    """Makes the object what it is stored as, in place."""
+    obj["apiVersion"], obj["kind"] = resource.api_version, resource.kind
+    _drop_unknown(resource, obj, options)
+    typed = {"metadata": obj["metadata"]} if resource.custom else obj
+    if wrong := next(_wrong_types(resource.schema, typed, ""), None):
+        raise _unfit(resource, wrong)
+    if resource.custom:
+        set_custom_defaults(resource, obj)
+    else:
+        set_defaults(resource.name, obj)
+
+
+def set_custom_defaults(resource: Resource, obj: Obj) -> None:
+    for name, part in resource.schema.defaults.items():
+        if obj.get(name) is None:
+            obj[name] = part
+    for name, below in obj.items():
+        part = resource.schema.child(name) if name not in META else None
+        if part is not None and type(below) in (dict, list):
+            pruning.set_defaults(part, below)
+    for name in [name for name, below in obj.items() if below is None and not resource.schema.is_nullable(name)]:
+        del obj[name]
+
+
+def _drop_unknown(resource: Resource, obj: Obj, options: WriteOptions) -> None:
+    dropped: list[str] = []
+    pruning.prune(resource.schema, obj, "", dropped)
+    if not dropped or options.validation == "Ignore":
+        return
+    told = [f'unknown field "{path}"' for path in dropped]
+    if options.validation == "Strict":
+        raise _unfit(resource, f"strict decoding error: {', '.join(told)}")
+    options.warnings.extend(told)
+
+
+def _unfit(resource: Resource, why: str) -> Exception:
+    version = f'{resource.kind} in version "{resource.version}"'
+    return bad_request(f"{version} cannot be handled as a {resource.kind}: {why}")
+
+
+_GO_TYPES = {"object": "map[string]interface {}", "array": "[]interface {}", "boolean": "bool"}
+
+
+def _wrong_types(schema: Schema, value: Any, path: str) -> Iterator[str]:
+    """What Go's decoder would not put into the fields of a built-in kind."""
+    expected = schema.raw.get("type")
+    if value is None or expected is None or "oneOf" in schema.raw or schema.raw.get("format") == "int-or-string":
+        return
+    found = json_type(value)
+    if found != expected and not (expected == "number" and found == "integer"):
+        go = _GO_TYPES.get(expected) or schema.raw.get("format") or expected
+        yield f"json: cannot unmarshal {found} into Go struct field {path} of type {go}"
+    elif found == "object":
+        for name, below in value.items():
+            if (part := schema.child(name)) is not None:
+                yield from _wrong_types(part, below, f"{path}.{name}" if path else name)
+    elif found == "array" and (items := schema.items) is not None:
+        for item in value:
+            yield from _wrong_types(items, item, path)

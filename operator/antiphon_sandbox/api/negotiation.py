@@ -1,0 +1,88 @@
+"""In which form an answer is wanted: objects, a table, or metadata alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from antiphon_sandbox.api.resources import Resource
+from antiphon_sandbox.api.tables import table
+from antiphon_sandbox.objects import Obj, Objects
+
+_META = "meta.k8s.io/v1"
+
+
+@dataclass(frozen=True)
+class Form:
+    """What Accept and the query ask for."""
+
+    kind: Literal["Object", "Table", "Metadata"] = "Object"
+    include_object: Literal["None", "Metadata", "Object"] = "Metadata"
+
+    def one(self, resource: Resource, obj: Obj, now: datetime) -> Obj:
+        match self.kind:
+            case "Table":
+                metadata = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
+                return table(resource, [obj], metadata, now=now, include_object=self.include_object)
+            case "Metadata":
+                return _only_metadata(obj)
+            case _:
+                return served(resource, obj)
+
+    def many(self, resource: Resource, objects: Objects, metadata: Obj, now: datetime) -> Obj:
+        match self.kind:
+            case "Table":
+                return table(resource, objects, metadata, now=now, include_object=self.include_object)
+            case "Metadata":
+                items = [_only_metadata(obj) for obj in objects]
+                kind = "PartialObjectMetadataList"
+                return {"kind": kind, "apiVersion": _META, "metadata": metadata, "items": items}
+            case _:
+                items = [_item(resource, obj) for obj in objects]
+                kind = f"{resource.kind}List"
+                return {"kind": kind, "apiVersion": resource.api_version, "metadata": metadata, "items": items}
+
+    def changes(self, resource: Resource, now: Callable[[], datetime]) -> Callable[[Obj], Obj]:
+        """For the objects of a watch, one after another: only the first table has column definitions."""
+        if self.kind != "Table":
+            return lambda obj: self.one(resource, obj, now())
+        told = False
+
+        def one(obj: Obj) -> Obj:
+            nonlocal told
+            first, told = not told, True
+            metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
+            return table(resource, [obj], metadata, now=now(), include_object=self.include_object, with_columns=first)
+
+        return one
+
+
+def form_of(accept: str, include_object: str | None) -> Form:
+    """The first form in Accept that is served here."""
+    include: Any = include_object if include_object in ("None", "Metadata", "Object") else "Metadata"
+    for wanted in accept.split(","):
+        if "as=Table" in wanted:
+            return Form("Table", include)
+        if "as=PartialObjectMetadata" in wanted:
+            return Form("Metadata")
+        if "json" in wanted or "*/*" in wanted:
+            break
+    return Form()
+
+
+def served(resource: Resource, obj: Obj) -> Obj:
+    """In the version that was asked for."""
+    return obj if obj["apiVersion"] == resource.api_version else {**obj, "apiVersion": resource.api_version}
+
+
+def _item(resource: Resource, obj: Obj) -> Obj:
+    """Items of built-in lists do not repeat what the list says."""
+    if resource.custom:
+        return served(resource, obj)
+    return {name: value for name, value in obj.items() if name not in ("apiVersion", "kind")}
+
+
+def _only_metadata(obj: Obj) -> Obj:
+    return {"kind": "PartialObjectMetadata", "apiVersion": _META, "metadata": obj["metadata"]}

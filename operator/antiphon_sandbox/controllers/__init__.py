@@ -1,0 +1,1 @@
+"""Small controllers: what makes Deployments, Jobs, Services and budgets come alive."""
