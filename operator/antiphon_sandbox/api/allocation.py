@@ -17,11 +17,13 @@ class ServiceAddresses:
         self._store = store
         self._next = 1
 
-    def assign(self, resource: str, obj: Obj) -> None:
-        """Gives a Service the address that it lacks; a headless one, or one that is only a name, needs none."""
+    def assign(self, resource: str, obj: Obj, old: Obj | None = None) -> None:
+        """Gives a Service the address that it had, or one that it lacks; one that is only a name needs none."""
         spec = obj.get("spec") or {}
         if resource != "services" or spec.get("type") == "ExternalName":
             return
+        if not spec.get("clusterIP") and (kept := walk(old, "spec", "clusterIP")):
+            spec["clusterIP"] = kept
         if not spec.get("clusterIP"):
             spec["clusterIP"] = self._free()
         spec["clusterIPs"] = [spec["clusterIP"]]

@@ -10,8 +10,12 @@ from typing import Any
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_math, ext_strings
 
+from antiphon_sandbox.api.cel_format import go_format
+
 _DYN, _BOOL, _INT, _STRING = cel.Type.DYN, cel.Type.BOOL, cel.Type.INT, cel.Type.STRING
 _LIST = cel.Type.List(_DYN)
+_FORMAT = re.compile(r"\.format\((?=\[)")
+"""cel-go's `format`, under another name: the one that C++ brings cannot be replaced."""
 
 
 class CelError(Exception):
@@ -36,7 +40,7 @@ class Program:
 def compile_cel(expression: str) -> Program:
     """CelError says what is wrong with it."""
     try:
-        return Program(_environment().compile(expression))
+        return Program(_environment().compile(_FORMAT.sub(".goFormat(", expression)))
     except Exception as error:
         raise CelError(_first_line(str(error))) from error
 
@@ -57,6 +61,9 @@ def _environment() -> Any:
 def _functions() -> dict[str, list[Any]]:
     """Kubernetes' list and regular expression libraries."""
     return {
+        "goFormat": [
+            _member("string_go_format", _STRING, [_STRING, _LIST], lambda text, values: go_format(text, plain(values)))
+        ],
         "sum": [_member("list_sum", _DYN, [_LIST], sum)],
         "min": [_member("list_min", _DYN, [_LIST], min)],
         "max": [_member("list_max", _DYN, [_LIST], max)],
@@ -67,6 +74,14 @@ def _functions() -> dict[str, list[Any]]:
             _member("string_find_some", cel.Type.List(_STRING), [_STRING, _STRING, _INT], _find_some),
         ],
     }
+
+
+def plain(value: Any) -> Any:
+    """A list or map with nothing but Python's own values in it: those of the C++ library are wrapped one by one."""
+    value = value.value() if hasattr(value, "value") and not isinstance(value, dict) else value
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return {plain(key): plain(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _member(name: str, returns: Any, takes: list[Any], function: Callable[..., Any]) -> Any:

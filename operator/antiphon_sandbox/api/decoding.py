@@ -9,8 +9,8 @@ from typing import Any, Literal
 import orjson
 
 from antiphon_sandbox.api import pruning
-from antiphon_sandbox.api.defaults import set_defaults
-from antiphon_sandbox.api.errors import bad_request
+from antiphon_sandbox.api.defaults import set_field_defaults
+from antiphon_sandbox.api.errors import UnfitError, bad_request
 from antiphon_sandbox.api.resources import Resource
 from antiphon_sandbox.api.schema import META, Schema
 from antiphon_sandbox.api.schema_checks import json_type
@@ -36,12 +36,17 @@ def copied(obj: Any) -> Any:
     return orjson.loads(orjson.dumps(obj))
 
 
+def check_object(obj: Any, kind: str) -> None:
+    """ApiError 400 unless it is one."""
+    if not isinstance(obj, dict):
+        raise bad_request(f"the object provided is unrecognized (must be of type {kind}): body must be an object")
+    if not isinstance(obj.setdefault("metadata", {}), dict | None):
+        raise bad_request(f"the object provided is unrecognized (must be of type {kind}): metadata must be an object")
+
+
 def check_kind(resource: Resource, obj: Any) -> None:
     """ApiError 400 unless the body says that it is what the URL says."""
-    if not isinstance(obj, dict):
-        raise bad_request(
-            f"the object provided is unrecognized (must be of type {resource.kind}): body must be an object"
-        )
+    check_object(obj, resource.kind)
     kind, api_version = obj.get("kind") or resource.kind, obj.get("apiVersion") or resource.api_version
     if kind != resource.kind:
         version = api_version.rpartition("/")[2]
@@ -51,31 +56,48 @@ def check_kind(resource: Resource, obj: Any) -> None:
     if api_version != resource.api_version:
         why = f"does not match the expected API version ({resource.api_version})"
         raise bad_request(f"the API version in the data ({api_version}) {why}")
-    if not isinstance(obj.setdefault("metadata", {}), dict):
-        raise _unfit(resource, "json: cannot unmarshal into Go struct field .metadata of type v1.ObjectMeta")
+    if obj.get("metadata") is None:
+        obj["metadata"] = {}
+    elif not isinstance(obj["metadata"], dict):
+        into = "Go value" if resource.custom else f"Go struct field {resource.kind}.metadata"
+        found = _go_word(json_type(obj["metadata"]))
+        raise _unfit(resource, f"json: cannot unmarshal {found} into {into} of type v1.ObjectMeta")
 
 
-def decode(resource: Resource, obj: Obj, options: WriteOptions) -> None:
+def decode(resource: Resource, obj: Obj, options: WriteOptions, keep_nulls: bool = False) -> None:
     """Makes the object what it is stored as, in place."""
     obj["apiVersion"], obj["kind"] = resource.api_version, resource.kind
     _drop_unknown(resource, obj, options)
+    _drop_nulls(obj["metadata"])
     typed = {"metadata": obj["metadata"]} if resource.custom else obj
     if wrong := next(_wrong_types(resource.schema, typed, ""), None):
         raise _unfit(resource, wrong)
     if resource.custom:
-        set_custom_defaults(resource, obj)
+        set_custom_defaults(resource, obj, keep_nulls)
     else:
-        set_defaults(resource.name, obj)
+        set_field_defaults(resource.name, obj)
 
 
-def set_custom_defaults(resource: Resource, obj: Obj) -> None:
+def _drop_nulls(metadata: Obj) -> None:
+    """As Go reads them: a null is a field left out, in a map of texts an empty text."""
+    for name in [name for name, value in metadata.items() if value is None]:
+        del metadata[name]
+    for name in ("labels", "annotations"):
+        texts = metadata.get(name)
+        if isinstance(texts, dict) and None in texts.values():
+            metadata[name] = {key: "" if text is None else text for key, text in texts.items()}
+
+
+def set_custom_defaults(resource: Resource, obj: Obj, keep_nulls: bool = False) -> None:
     for name, part in resource.schema.defaults.items():
         if obj.get(name) is None:
             obj[name] = part
     for name, below in obj.items():
         part = resource.schema.child(name) if name not in META else None
         if part is not None and type(below) in (dict, list):
-            pruning.set_defaults(part, below)
+            pruning.set_defaults(part, below, keep_nulls)
+    if keep_nulls:
+        return
     for name in [name for name, below in obj.items() if below is None and not resource.schema.is_nullable(name)]:
         del obj[name]
 
@@ -91,12 +113,15 @@ def _drop_unknown(resource: Resource, obj: Obj, options: WriteOptions) -> None:
     options.warnings.extend(told)
 
 
-def _unfit(resource: Resource, why: str) -> Exception:
-    version = f'{resource.kind} in version "{resource.version}"'
-    return bad_request(f"{version} cannot be handled as a {resource.kind}: {why}")
+def _unfit(resource: Resource, why: str) -> UnfitError:
+    return UnfitError(resource.kind, resource.version, why)
 
 
 _GO_TYPES = {"object": "map[string]interface {}", "array": "[]interface {}", "boolean": "bool"}
+
+
+def _go_word(json_word: str) -> str:
+    return "number" if json_word == "integer" else json_word
 
 
 def _wrong_types(schema: Schema, value: Any, path: str) -> Iterator[str]:
@@ -107,7 +132,7 @@ def _wrong_types(schema: Schema, value: Any, path: str) -> Iterator[str]:
     found = json_type(value)
     if found != expected and not (expected == "number" and found == "integer"):
         go = _GO_TYPES.get(expected) or schema.raw.get("format") or expected
-        yield f"json: cannot unmarshal {found} into Go struct field {path} of type {go}"
+        yield f"json: cannot unmarshal {_go_word(found)} into Go struct field {path} of type {go}"
     elif found == "object":
         for name, below in value.items():
             if (part := schema.child(name)) is not None:

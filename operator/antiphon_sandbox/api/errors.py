@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,15 @@ from antiphon_sandbox.kube import ApiError
 
 if TYPE_CHECKING:
     from antiphon_sandbox.api.resources import Resource
+
+
+class UnfitError(ApiError):
+    """A body that is no object of the kind that it is sent as."""
+
+    def __init__(self, kind: str, version: str, why: str) -> None:
+        said = f'{kind} in version "{version}" cannot be handled as a {kind}: {why}'
+        super().__init__(400, "BadRequest", said)
+        self.why = why
 
 
 class PageNotFoundError(Exception):
@@ -58,6 +68,15 @@ def method_not_allowed() -> ApiError:
     return ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
 
 
+def not_supported(resource: Resource, verb: str) -> ApiError:
+    """Of a subresource."""
+    if not resource.custom:
+        return method_not_allowed()
+    details = {"group": resource.group, "kind": resource.plural}
+    message = f'{verb} is not supported on resources of kind "{resource.name}"'
+    return ApiError(405, "MethodNotAllowed", message, details)
+
+
 def unsupported_patch(accepted: Sequence[str]) -> ApiError:
     media = ", ".join(accepted)
     message = f"the body of the request was in an unknown format - accepted media types include: {media}"
@@ -82,8 +101,15 @@ def must_have_a_revision(resource: Resource, name: str) -> ApiError:
     return _invalid(resource.plural, resource.group, name, [cause])
 
 
-def invalid_options(kind: str, cause: Cause) -> ApiError:
-    return _invalid(kind, "meta.k8s.io", "", [cause])
+def invalid_options(kind: str, causes: Sequence[Cause]) -> ApiError:
+    return _invalid(kind, "meta.k8s.io", "", causes)
+
+
+def invalid_patch(patched: str, why: str) -> ApiError:
+    """What a patch has made of the object is no object of its kind."""
+    cause = Cause("FieldValueInvalid", f"Invalid value: {json.dumps(patched)}: {why}", "patch")
+    message = f' "" is invalid: {_in_words([cause])}'
+    return ApiError(422, "Invalid", message, {"causes": _as_json([cause])})
 
 
 def invalid_scale(name: str, cause: Cause) -> ApiError:
@@ -93,6 +119,11 @@ def invalid_scale(name: str, cause: Cause) -> ApiError:
 def rejected() -> ApiError:
     """A JSON patch that cannot be applied to the object."""
     return ApiError(422, "Invalid", "the server rejected our request due to an error in our request")
+
+
+def wrong_kind(kind: str, api_version: str, name: str, cause: Cause) -> ApiError:
+    """Of a custom object that a patch has made another kind of."""
+    return _invalid(kind, api_version.partition("/")[0] if "/" in api_version else "", name, [cause])
 
 
 def _invalid(kind: str, group: str, name: str, causes: Sequence[Cause]) -> ApiError:

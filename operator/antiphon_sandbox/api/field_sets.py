@@ -60,12 +60,11 @@ def intersection(one: FieldSet, other: FieldSet) -> FieldSet:
 
 
 def paths(fields: FieldSet, prefix: str = "") -> Iterator[str]:
-    """The members, as conflicts name them: `.spec.containers[name="c"].image`."""
-    for element, node in fields.items():
-        if element == ".":
-            yield prefix
-        else:
-            yield from paths(node, prefix + _step(element))
+    """The members, as conflicts name them: `.spec.containers[name="c"].image`; at each level they come first."""
+    below = sorted((element, node) for element, node in fields.items() if element != ".")
+    yield from (prefix + _step(element) for element, node in below if "." in node)
+    for element, node in below:
+        yield from paths(node, prefix + _step(element))
 
 
 def _step(element: str) -> str:

@@ -13,9 +13,11 @@ from aiohttp import web
 from antiphon_sandbox.api import bodies, discovery, openapi, requests, reviews
 from antiphon_sandbox.api.errors import PageNotFoundError, method_not_allowed
 from antiphon_sandbox.api.local import Api
-from antiphon_sandbox.api.requests import Call, json_response, options_of
+from antiphon_sandbox.api.requests import APPLY, Call, json_response
 from antiphon_sandbox.api.targets import target_of
+from antiphon_sandbox.api.write_options import options_of
 from antiphon_sandbox.kube import ApiError
+from antiphon_sandbox.problems import SandboxError
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +37,7 @@ _LONGEST_BODY_BYTES = 3 * 1024 * 1024
 """As upstream's limit on a request."""
 
 
-class NotLoopbackError(ValueError):
+class NotLoopbackError(SandboxError):
     """An address that others could reach, without anybody having asked for it."""
 
 
@@ -120,7 +122,9 @@ class ApiServer:
         body = await request.read() if request.can_read_body else b""
         if len(body) > _LONGEST_BODY_BYTES:
             raise ApiError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {_LONGEST_BODY_BYTES}")
-        call = Call(self._api, request, target, body, options_of(request, target.subresource))
+        call = Call(
+            self._api, request, target, body, options_of(request, target.subresource, request.content_type in APPLY)
+        )
         response = await verb(call)
         for warning in call.options.warnings:
             escaped = warning.replace("\\", "\\\\").replace('"', '\\"')

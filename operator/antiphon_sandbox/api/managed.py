@@ -41,6 +41,8 @@ _NOT_MANAGED: FieldSet = {
 _SYSTEM_FIELDS = frozenset(
     {"name", "namespace", "creationTimestamp", "uid", "generation", "resourceVersion", "managedFields"}
 )
+_NAMED: FieldSet = {"f:metadata": {"f:name": field_sets.MEMBER}}
+"""Whoever applies has a name in it: the metadata stays."""
 # Parts that upstream's types always have: writing them for the first time does not own them themselves.
 _ALWAYS_THERE: Obj = {
     "metadata": {},
@@ -70,7 +72,7 @@ class Manager:
         return self.name, self.operation, self.api_version, self.subresource
 
     def to_wire(self) -> Obj:
-        entry = {"manager": self.name, "operation": self.operation, "apiVersion": self.api_version}
+        entry: Obj = {"manager": self.name, "operation": self.operation, "apiVersion": self.api_version}
         entry |= {"time": self.time} if self.time else {}
         entry |= {"fieldsType": "FieldsV1", "fieldsV1": shared_wire(self.fields or {})}
         return entry | ({"subresource": self.subresource} if self.subresource else {})
@@ -129,10 +131,12 @@ def to_wire(managers: Iterable[Manager]) -> list[Obj]:
 
 def updated(schema: Schema, old: Obj | None, new: Obj, manager: Manager, custom: bool) -> list[Obj]:
     """managedFields after `manager` has written `new` in the place of `old`; its time is that of the write."""
+    managers = _before_update(old, new, manager.subresource, custom)
+    if old is not None and not managers:
+        return []  # somebody has ended the account, and only an apply begins it anew
     before: Any = old if old is not None else ({} if custom else _ALWAYS_THERE)
     changed, removed = field_sets.compare(schema, _managed_part(before), _managed_part(new))
     changed, removed = (field_sets.difference(fields, _NOT_MANAGED) for fields in (changed, removed))
-    managers = managers_of(old)
     if not changed and not removed:
         return to_wire(managers)
     gone = field_sets.union(changed, removed)
@@ -147,6 +151,18 @@ def updated(schema: Schema, old: Obj | None, new: Obj, manager: Manager, custom:
     return to_wire([*after, replace(manager, fields=fields)])
 
 
+def _before_update(old: Obj | None, new: Obj, subresource: str, custom: bool) -> list[Manager]:
+    """As they were, unless a client says otherwise: it may set managers, and `[{}]` ends the account."""
+    told = new["metadata"].get("managedFields")
+    if old is None or subresource or told is None or (told == [] and custom):
+        return managers_of(old)
+    if told in ([], [{}]):
+        return []
+    if any(entry.get("operation") not in ("Apply", "Update") for entry in told):
+        return managers_of(old)
+    return managers_of(new)
+
+
 def _managed_part(obj: Obj) -> Obj:
     """The object without the parts of the system: they are many and change with every write."""
     metadata = {name: value for name, value in (obj.get("metadata") or {}).items() if name not in _SYSTEM_FIELDS}
@@ -154,28 +170,39 @@ def _managed_part(obj: Obj) -> Obj:
     return {"metadata": metadata, **rest}
 
 
-def apply(schema: Schema, live: Obj, applied: Obj, manager: Manager, force: bool) -> tuple[Obj, list[Manager]]:
+def apply(
+    schema: Schema, live: Obj, applied: Obj, manager: Manager, force: bool, custom: bool
+) -> tuple[Obj, list[Manager]]:
     """Server-side apply: the new object and its managers; ApiError 409 when another manages what would change.
 
     `live` is empty for an object that is not there yet. The manager's entry has the time of this write only when it
     changes the object.
     """
-    managers = managers_of(live)
+    managers = managers_of(live) or _before_first_apply(schema, live, manager, custom)
     last = next((entry for entry in managers if entry.identity == manager.identity), None)
     others = [entry for entry in managers if entry is not last]
     own = field_sets.difference(field_sets.declared(schema, applied), _NOT_MANAGED)
     merged = merge(schema, live, applied)
     if last and last.fields:
-        owned = own
+        owned = field_sets.union(own, _NAMED)
         for entry in others:
             owned = field_sets.union(owned, entry.fields or {})
-        merged = withdraw(schema, merged, field_sets.difference(last.fields, {}), owned)
+        if gone := field_sets.difference(last.fields, owned):
+            merged = withdraw(schema, merged, gone, owned, custom)
     changed, removed = field_sets.compare(schema, _managed_part(live), _managed_part(merged))
     others = _resolve(others, changed, removed, force)
-    untouched = not changed and not removed
-    same = last is not None and last.fields == own
-    time = (last.time if last else None) if untouched and (same or last is None) else manager.time
+    time = manager.time if changed or removed else (last.time if last else None)
     return merged, [*others, replace(manager, fields=own, time=time)]
+
+
+def _before_first_apply(schema: Schema, live: Obj, manager: Manager, custom: bool) -> list[Manager]:
+    """Of an object of which no account was kept: all that is in it has one manager."""
+    if not live:
+        return []
+    before: Any = {} if custom else _ALWAYS_THERE
+    fields, _ = field_sets.compare(schema, _managed_part(before), _managed_part(live))
+    fields = field_sets.difference(fields, _NOT_MANAGED)
+    return [replace(manager, name="before-first-apply", operation="Update", subresource="", fields=fields)]
 
 
 def _resolve(others: list[Manager], changed: FieldSet, removed: FieldSet, force: bool) -> list[Manager]:

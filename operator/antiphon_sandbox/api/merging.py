@@ -18,7 +18,14 @@ def merge(schema: Schema | None, live: Any, applied: Any) -> Any:
         return merged
     if isinstance(live, list) and isinstance(applied, list) and schema is not None and is_keyed(schema):
         return _merge_items(schema, live, applied)
-    return applied
+    return live if applied is None and _is_granular(schema, live) else applied
+
+
+def _is_granular(schema: Schema | None, live: Any) -> bool:
+    """There is something in it, and it merges: nothing is laid over it."""
+    if isinstance(live, dict):
+        return bool(live) and not (schema and schema.atomic)
+    return bool(live) and isinstance(live, list) and schema is not None and is_keyed(schema)
 
 
 def _merge_items(schema: Schema, live: list[Any], applied: list[Any]) -> list[Any]:
@@ -43,33 +50,53 @@ def _merged_item(schema: Schema, live: Any, applied: Any) -> Any:
     return applied if live is None else merge(schema.items, live, applied)
 
 
-def withdraw(schema: Schema | None, value: Any, last: FieldSet, owned: FieldSet) -> Any:
-    """The value without what an applier's last set had and nobody owns now."""
+def withdraw(schema: Schema | None, value: Any, gone: FieldSet, owned: FieldSet, emptied_is_null: bool) -> Any:
+    """The value without what an applier no longer has and nobody else owns.
+
+    A map or list that is still owned, and of which nothing is left, becomes null: in custom kinds it stays so, and is
+    refused where the schema allows no null, as upstream does; built-in kinds drop it.
+    """
+    found = _withdraw(schema, value, gone, owned)
+    return found if emptied_is_null else _without_emptied(value, found)
+
+
+def _withdraw(schema: Schema | None, value: Any, gone: FieldSet, owned: FieldSet) -> Any:
     if isinstance(value, dict):
-        return _withdraw_fields(schema, value, last, owned)
+        return _withdraw_fields(schema, value, gone, owned) or None
     if isinstance(value, list) and schema is not None and is_keyed(schema):
-        return _withdraw_items(schema, value, last, owned)
+        return _withdraw_items(schema, value, gone, owned) or None
     return value
 
 
-def _withdraw_fields(schema: Schema | None, value: dict[str, Any], last: FieldSet, owned: FieldSet) -> dict[str, Any]:
+def _withdraw_fields(schema: Schema | None, value: dict[str, Any], gone: FieldSet, owned: FieldSet) -> dict[str, Any]:
     kept = {}
     for name, below in value.items():
         element = f"f:{name}"
-        if element not in last:
+        if element not in gone:
             kept[name] = below
         elif element in owned:
             part = schema.child(name) if schema else None
-            kept[name] = withdraw(part, below, last[element], owned[element])
+            kept[name] = _withdraw(part, below, gone[element], owned[element])
     return kept
 
 
-def _withdraw_items(schema: Schema, items: list[Any], last: FieldSet, owned: FieldSet) -> list[Any]:
+def _withdraw_items(schema: Schema, items: list[Any], gone: FieldSet, owned: FieldSet) -> list[Any]:
     kept = []
     for item in items:
         element = element_of(schema, item)
-        if element not in last:
+        if element not in gone:
             kept.append(item)
         elif element in owned:
-            kept.append(withdraw(schema.items, item, last[element], owned[element]))
+            kept.append(_withdraw(schema.items, item, gone[element], owned[element]))
     return kept
+
+
+def _without_emptied(before: Any, after: Any) -> Any:
+    """Without the nulls that were none before."""
+    if not isinstance(after, dict) or not isinstance(before, dict):
+        return after
+    return {
+        name: _without_emptied(before.get(name), below)
+        for name, below in after.items()
+        if below is not None or before.get(name) is None
+    }

@@ -2,27 +2,67 @@
 
 from __future__ import annotations
 
+import copy
+import json
+from collections import deque
 from typing import Any
 
 import jsonpatch
 
 from antiphon_sandbox.api.errors import bad_request, rejected
 from antiphon_sandbox.api.schema import Schema
+from antiphon_sandbox.kube import ApiError
 
 _ORDER = "$setElementOrder/"
 _FROM_PRIMITIVES = "$deleteFromPrimitiveList/"
 _RETAIN = "$retainKeys"
 _DIRECTIVE = "$patch"
+_OPERATIONS = frozenset({"add", "remove", "replace", "move", "copy", "test"})
 
 
 def json_patch(target: Any, patch: Any) -> Any:
-    """ApiError 422 when an operation cannot be done."""
+    """ApiError 400 when it is no patch, 422 when an operation cannot be done."""
+    _check_operations(patch)
+    patched = copy.deepcopy(target)
+    for operation in patch:
+        try:
+            patched = jsonpatch.apply_patch(patched, [operation], in_place=True)
+        except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError, KeyError) as error:
+            if not _is_test_for_nothing(operation):
+                raise rejected() from error
+    return patched
+
+
+def _check_operations(patch: Any) -> None:
+    wrong = "error decoding patch: json: cannot unmarshal {} into Go value of type {}handlers.jsonPatchOp"
     if not isinstance(patch, list):
-        raise bad_request("error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch")
-    try:
-        return jsonpatch.apply_patch(target, patch)
-    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError, KeyError) as error:
-        raise rejected() from error
+        raise bad_request(wrong.format(_json_type(patch), "[]"))
+    for operation in patch:
+        if not isinstance(operation, dict):
+            raise bad_request(wrong.format(_json_type(operation), ""))
+        shown = f"invalid operation {json.dumps(operation, separators=(',', ':'))}"
+        kind = operation.get("op")
+        if kind not in _OPERATIONS:
+            raise bad_request(f"{shown}: unsupported operation")
+        if kind in ("add", "replace") and "value" not in operation:
+            raise bad_request(f"{shown}: failed to decode 'value': operation, missing value field: missing value")
+
+
+def _is_test_for_nothing(operation: dict[str, Any]) -> bool:
+    """What is not there is null."""
+    return operation.get("op") == "test" and operation.get("value") is None
+
+
+def _json_type(value: Any) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    return {dict: "object", list: "array", str: "string", int: "number", float: "number"}.get(type(value), "null")
+
+
+def is_no_map(patch: Any) -> ApiError:
+    """Of merge patches."""
+    words = f"json: cannot unmarshal {_json_type(patch)} into Go value of type map[string]interface {{}}"
+    return bad_request(f"error decoding patch: {words}")
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
@@ -52,7 +92,8 @@ def strategic_merge_patch(schema: Schema | None, target: Any, patch: Any) -> Any
         _merge_field(schema, merged, name, value)
     for name, order in patch.items():
         if name.startswith(_ORDER):
-            _reorder(schema, merged, name.removeprefix(_ORDER), order)
+            field = name.removeprefix(_ORDER)
+            _reorder(schema, merged, target.get(field) if isinstance(target, dict) else None, field, order)
     return merged
 
 
@@ -79,32 +120,75 @@ def _merge_field(schema: Schema | None, merged: dict[str, Any], name: str, value
 
 
 def _merge_list(schema: Schema, target: list[Any], patch: list[Any]) -> list[Any]:
-    if schema.merge_key is None:
-        return target + [item for item in patch if item not in target]
     key = schema.merge_key
+    if key is None:
+        return _ordered(target + [item for item in patch if item not in target], patch, target, key)
+    _check_items(patch, key)
     kept = [item for item in patch if item.get(_DIRECTIVE) != "replace"]
     if len(kept) != len(patch):
         return kept
-    deleted = {item.get(key) for item in patch if item.get(_DIRECTIVE) == "delete"}
-    by_key = {item.get(key): item for item in target if item.get(key) not in deleted}
+    deleted = [item[key] for item in patch if item.get(_DIRECTIVE) == "delete"]
+    merged = [item for item in target if item.get(key) not in deleted]
     wanted = [item for item in patch if item.get(_DIRECTIVE) != "delete"]
-    merged = {item.get(key): strategic_merge_patch(schema.items, by_key.get(item.get(key)), item) for item in wanted}
-    # Upstream's order: what the patch brings comes first, then what it does not name.
-    return [*merged.values(), *(item for found, item in by_key.items() if found not in merged)]
+    for item in wanted:
+        at = _index(merged, item, key)
+        if at is None:
+            merged.append(strategic_merge_patch(schema.items, {}, item))
+        else:
+            merged[at] = strategic_merge_patch(schema.items, merged[at], item)
+    return _ordered(merged, wanted, target, key)
 
 
-def _reorder(schema: Schema | None, merged: dict[str, Any], name: str, order: list[Any]) -> None:
-    """What the order names comes in that order; the rest keeps its place behind what it stood behind."""
-    part = schema.child(name) if schema else None
-    items = merged.get(name)
-    if not isinstance(items, list):
-        return
-    key = part.merge_key if part else None
+def _ordered(items: list[Any], order: list[Any], before: list[Any], key: str | None) -> list[Any]:
+    """What the order names comes in that order; the rest keeps its place in front of what it stood in front of."""
+    named = [item for item in items if _index(order, item, key) is not None]
+    named.sort(key=lambda item: _index(order, item, key) or 0)
+    others = deque(item for item in items if _index(order, item, key) is None)
+    found = []
+    for item in named:
+        place = _index(before, item, key)
+        while others and place is not None and _stood_before(others[0], place, before, key):
+            found.append(others.popleft())
+        found.append(item)
+    return [*found, *others]
+
+
+def _stood_before(item: Any, place: int, before: list[Any], key: str | None) -> bool:
+    at = _index(before, item, key)
+    return at is not None and at < place
+
+
+def _index(items: list[Any], wanted: Any, key: str | None) -> int | None:
+    """Where the item with the key of the wanted one is."""
 
     def key_of(item: Any) -> Any:
         return item.get(key) if key and isinstance(item, dict) else item
 
-    wanted = [key_of(item) for item in order]
-    named = sorted((item for item in items if key_of(item) in wanted), key=lambda item: wanted.index(key_of(item)))
-    others = [item for item in items if key_of(item) not in wanted]
-    merged[name] = named + others
+    return next((at for at, item in enumerate(items) if key_of(item) == key_of(wanted)), None)
+
+
+def _check_items(patch: list[Any], key: str) -> None:
+    for item in patch:
+        directive = item.get(_DIRECTIVE) if isinstance(item, dict) else None
+        if directive not in (None, "replace", "delete", "merge"):
+            raise ApiError(500, "", f"unknown patch type: {directive} in map: {go_map(item)}")
+        if not isinstance(item, dict) or (key not in item and directive != "replace"):
+            raise ApiError(500, "", f"map: {go_map(item)} does not contain declared merge key: {key}")
+
+
+def go_map(value: Any) -> str:
+    """As Go prints it."""
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{name}:{go_map(value[name])}" for name in sorted(value)) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(map(go_map, value)) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "<nil>" if value is None else str(value)
+
+
+def _reorder(schema: Schema | None, merged: dict[str, Any], before: Any, name: str, order: list[Any]) -> None:
+    items = merged.get(name)
+    if isinstance(items, list):
+        part = schema.child(name) if schema else None
+        merged[name] = _ordered(items, order, before or [], part.merge_key if part else None)

@@ -31,23 +31,23 @@ def _prune_map(schema: Schema, value: dict[str, Any], path: str, dropped: list[s
         dropped.append(f"{path}.{name}" if path else name)
 
 
-def set_defaults(schema: Schema, value: Any) -> None:
+def set_defaults(schema: Schema, value: Any, keep_nulls: bool = False) -> None:
     """Sets defaults of fields that are missing, or null where null is not allowed; drops such nulls without default."""
     if isinstance(value, dict):
-        _default_fields(schema, value)
+        _default_fields(schema, value, keep_nulls)
     elif isinstance(value, list) and (items := schema.items) is not None:
         for item in value:
-            set_defaults(items, item)
+            set_defaults(items, item, keep_nulls)
 
 
-def _default_fields(schema: Schema, value: dict[str, Any]) -> None:
+def _default_fields(schema: Schema, value: dict[str, Any], keep_nulls: bool) -> None:
     for name, default in schema.defaults.items():
         if value.get(name) is None and (name not in value or not schema.is_nullable(name)):
             value[name] = default
     nulls = [name for name, below in value.items() if below is None and not schema.is_nullable(name)]
-    for name in nulls:
+    for name in () if keep_nulls else nulls:
         del value[name]
     for name, below in value.items():
         part = schema.child(name) if type(below) in (dict, list) else None
         if part is not None and not schema.is_default(name, below):
-            set_defaults(part, below)
+            set_defaults(part, below, keep_nulls)

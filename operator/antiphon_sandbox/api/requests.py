@@ -10,8 +10,9 @@ import orjson
 from aiohttp import web
 
 from antiphon_sandbox.api import bodies, errors, patches
+from antiphon_sandbox.api.base_state import check_base, check_uid
 from antiphon_sandbox.api.causes import Cause
-from antiphon_sandbox.api.decoding import WriteOptions, check_kind, copied
+from antiphon_sandbox.api.decoding import WriteOptions, check_kind, check_object, copied
 from antiphon_sandbox.api.deletion import DeleteOptions
 from antiphon_sandbox.api.listing import page_of, selected, selector_of
 from antiphon_sandbox.api.local import Api
@@ -20,13 +21,12 @@ from antiphon_sandbox.api.negotiation import Form, form_of
 from antiphon_sandbox.api.subresources import bound, scale_of, scaled
 from antiphon_sandbox.api.targets import Target
 from antiphon_sandbox.api.watching import Watch
-from antiphon_sandbox.objects import Obj, name_of, namespace_of, uid_of
+from antiphon_sandbox.objects import Obj, name_of, namespace_of, uid_of, walk
 
-APPLY = ("application/apply-patch+yaml", "application/apply-patch+json", "application/apply-patch+cbor")
+APPLY = ("application/apply-patch+yaml",)
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
-_VALIDATIONS = ("Strict", "Warn", "Ignore")
 _OK = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
 
 
@@ -66,26 +66,6 @@ def json_response(body: Any, status: int = 200, content_type: str = "application
     return web.Response(body=orjson.dumps(body), status=status, headers={"Content-Type": content_type})
 
 
-def options_of(request: web.BaseRequest, subresource: str) -> WriteOptions:
-    query = request.query
-    validation: Any = query.get("fieldValidation") or "Warn"
-    if validation not in _VALIDATIONS:
-        message = f'Unsupported value: "{validation}": supported values: "Ignore", "Strict", "Warn"'
-        cause = Cause("FieldValueNotSupported", message, "fieldValidation")
-        raise errors.invalid_options("CreateOptions", cause)
-    return WriteOptions(
-        manager=query.get("fieldManager") or _manager_of(request.headers.get("User-Agent", "")),
-        subresource=subresource,
-        dry_run=query.get("dryRun") == "All",
-        validation=validation,
-        force=query.get("force") in ("true", "1"),
-    )
-
-
-def _manager_of(user_agent: str) -> str:
-    return user_agent.partition("/")[0] or "unknown"
-
-
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
@@ -112,8 +92,10 @@ async def read(call: Call) -> web.StreamResponse:
 
 async def create(call: Call) -> web.StreamResponse:
     target = call.target
-    if target.subresource:
+    if target.subresource in ("binding", "eviction"):
         return _act_on_pod(call)
+    if target.subresource:
+        raise errors.not_supported(target.resource, "create")
     if target.name:
         raise errors.method_not_allowed()
     obj = call.read()
@@ -145,14 +127,21 @@ async def replace(call: Call) -> web.StreamResponse:
         raise errors.method_not_allowed()
     if target.subresource == "scale":
         scale = bodies.read(call.body, call.request.content_type, "autoscaling", "v1", "Scale")
+        check_object(scale, "Scale")
+        _check_name(target, scale)
         return _put_scale(call, scale)
     new = call.read()
     check_kind(target.resource, new)
     _check_name(target, new)
     old = call.existing()
-    if target.resource.custom and not new["metadata"].get("resourceVersion"):
-        raise errors.must_have_a_revision(target.resource, target.name)
+    check_base(target.resource, old, new)
+    check_uid(target.resource, old, new)
     return call.answer(call.api.writer.update(target.resource, old, new, call.options))
+
+
+def name_of_any(obj: Obj) -> Any:
+    """Of what may be no object."""
+    return walk(obj, "metadata", "name")
 
 
 def _check_name(target: Target, obj: Obj) -> None:
@@ -174,58 +163,97 @@ def _put_scale(call: Call, scale: Any) -> web.Response:
 
 
 async def patch(call: Call) -> web.StreamResponse:
-    target, content_type = call.target, call.request.content_type
+    target = call.target
     if not target.name:
-        raise errors.method_not_allowed()
+        raise errors.bad_request("name must be provided") if target.resource.custom else errors.method_not_allowed()
     _check_media(call)
-    change = bodies.read_patch(call.body, content_type)
-    if content_type in APPLY:
-        return _apply(call, change)
+    if call.request.content_type in APPLY:
+        return _apply(call)
+    change = bodies.read_patch(call.body)
     old = call.existing()
     if target.subresource == "scale":
         return _put_scale(call, _patched(call, scale_of(target.resource, old), change))
     new = copied(_patched(call, old, change))
-    if not isinstance(new, dict) or not isinstance(new.get("metadata"), dict):
+    if not isinstance(new, dict):
         raise errors.bad_request("the patch leaves no object")
-    check_kind(target.resource, new)
-    _check_name(target, new)
-    return call.answer(call.api.writer.update(target.resource, old, new, call.options))
+    try:
+        _check_patched(target, new)
+        check_base(target.resource, old, new)
+        return call.answer(call.api.writer.update(target.resource, old, new, call.options))
+    except errors.UnfitError as error:
+        raise errors.invalid_patch(orjson.dumps(_patched(call, old, change)).decode(), error.why) from error
+
+
+def _check_patched(target: Target, new: Obj) -> None:
+    """That it is still an object of its kind, and the same one."""
+    resource, kind, version = target.resource, new.get("kind"), new.get("apiVersion")
+    if resource.custom and not kind:
+        missing = f"Object 'Kind' is missing in '{orjson.dumps(new).decode()}'"
+        raise errors.UnfitError(resource.kind, resource.version, missing)
+    if not name_of_any(new):
+        why = f"the name of the object ({target.name} based on URL) was undeterminable: name must be provided"
+        raise errors.bad_request(why)
+    if (kind or resource.kind, version or resource.api_version) == (resource.kind, resource.api_version):
+        check_kind(resource, new)
+        _check_name(target, new)
+        return
+    if not resource.custom:
+        why = f'no kind "{kind}" is registered for version "{version}" in scheme "antiphon_sandbox"'
+        raise errors.UnfitError(resource.kind, resource.version, why)
+    field, found, must = ("kind", kind, resource.kind)
+    if kind == resource.kind:
+        field, found, must = "apiVersion", version, resource.api_version
+    cause = Cause("FieldValueInvalid", f'Invalid value: "{found}": must be {must}', field)
+    raise errors.wrong_kind(str(kind), str(version), target.name, cause)
 
 
 def _check_media(call: Call) -> None:
     custom = call.target.resource.custom
-    accepted = [JSON_PATCH, MERGE_PATCH, *([] if custom else [STRATEGIC_PATCH]), APPLY[0]]
+    accepted = [JSON_PATCH, MERGE_PATCH, *([] if custom else [STRATEGIC_PATCH]), *APPLY]
     content_type = call.request.content_type
-    if content_type in APPLY or content_type in accepted:
+    if content_type in accepted:
         return
-    raise errors.unsupported_patch(accepted) if content_type == STRATEGIC_PATCH else errors.unsupported_media()
+    known = content_type == STRATEGIC_PATCH or content_type.startswith("application/apply-patch+")
+    raise errors.unsupported_patch(accepted) if known else errors.unsupported_media()
 
 
 def _patched(call: Call, target: Any, change: Any) -> Any:
-    match call.request.content_type:
-        case "application/json-patch+json":
-            return patches.json_patch(target, change)
-        case "application/strategic-merge-patch+json":
-            return patches.strategic_merge_patch(call.target.resource.schema, target, change)
-        case _:
-            return patches.merge_patch(target, change)
+    content_type = call.request.content_type
+    if content_type == JSON_PATCH:
+        return patches.json_patch(target, change)
+    if change is not None and not isinstance(change, dict):
+        raise patches.is_no_map(change)
+    if content_type == STRATEGIC_PATCH:
+        return patches.strategic_merge_patch(call.target.resource.schema, target, change or {})
+    return patches.merge_patch(target, change or {})
 
 
-def _apply(call: Call, applied: Any) -> web.Response:
+def group_version(api_version: str) -> str:
+    """As Go prints it."""
+    return api_version if "/" in api_version else f"/{api_version}"
+
+
+def _apply(call: Call) -> web.Response:
     target = call.target
-    if not call.request.query.get("fieldManager"):
-        cause = Cause("FieldValueRequired", "Required value: is required for apply patch", "fieldManager")
-        raise errors.invalid_options("PatchOptions", cause)
-    check_kind(target.resource, applied)
-    if applied["metadata"].get("managedFields"):
+    applied = bodies.read_applied(call.body)
+    resource = target.resource
+    expected = ("autoscaling/v1", "Scale") if target.subresource == "scale" else (resource.api_version, resource.kind)
+    api_version, kind = applied.get("apiVersion") or "", applied.get("kind") or ""
+    if not api_version or kind != expected[1]:
+        raise errors.bad_request(f"invalid object type: {group_version(api_version)}, Kind={kind}")
+    if api_version != expected[0]:
+        check_kind(resource, applied)
+    if target.subresource and applied.get("metadata") is None:
+        applied["metadata"] = {"name": target.name}
+    if not name_of_any(applied):
+        why = f"the name of the object ({target.name} based on URL) was undeterminable: name must be provided"
+        raise errors.bad_request(why)
+    if "managedFields" in applied["metadata"]:
         raise errors.bad_request("metadata.managedFields must be nil")
-    applied["metadata"].setdefault("name", target.name)
-    if target.resource.namespaced:
-        applied["metadata"].setdefault("namespace", target.namespace)
     _check_name(target, applied)
     if target.subresource == "scale":
-        raise errors.unsupported_media()
-    obj, created = call.api.writer.apply(target.resource, target.namespace, target.name, applied, call.options)
+        return _put_scale(call, applied)
+    obj, created = call.api.writer.apply(resource, target.namespace, target.name, applied, call.options)
     return call.answer(obj, 201 if created else 200)
 
 
@@ -234,6 +262,8 @@ def _apply(call: Call, applied: Any) -> web.Response:
 
 async def delete(call: Call) -> web.StreamResponse:
     target = call.target
+    if target.subresource:
+        raise errors.not_supported(target.resource, "delete")
     body = bodies.read(call.body, call.request.content_type, "", "v1", "DeleteOptions") if call.body else {}
     options = DeleteOptions.from_body(body or {}, dict(call.request.query))
     if not target.name:

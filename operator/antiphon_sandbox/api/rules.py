@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from antiphon_sandbox.api.causes import Cause
 from antiphon_sandbox.api.cel import CelError, Program, compile_cel
 from antiphon_sandbox.api.schema import Schema
@@ -24,6 +26,7 @@ _RESERVED = frozenset(
         *("import", "let", "loop", "package", "namespace", "return", "var", "void", "while"),
     }
 )
+_NUL, _NO_CHARACTER = rb"\u0000", rb"\ufffe"
 _PUNCTUATION = {"__": "__underscores__", ".": "__dot__", "-": "__dash__", "/": "__slash__"}
 _WORDS = {
     "FieldValueRequired": "Required value: {}",
@@ -83,7 +86,9 @@ class Rules:
         return found
 
     def _view(self, obj: Any) -> Any:
-        """The object as rules see it: of its metadata only the names."""
+        """The object as rules see it: of its metadata only the names; no NUL, at which the evaluator would stop reading."""
+        if _NUL in orjson.dumps(obj):
+            obj = orjson.loads(orjson.dumps(obj).replace(_NUL, _NO_CHARACTER))
         metadata = {name: obj["metadata"][name] for name in ("name", "generateName") if name in obj["metadata"]}
         parts = {
             name: view(self._schema.child(name), part, self._has_escapes)

@@ -27,10 +27,10 @@ class Schema:
     """One node. Children are compiled when first asked for: built-in schemas are large and mostly unused."""
 
     def __init__(self, raw: Raw, resolve: Resolve = lambda raw: raw, bare_is_open: bool = False) -> None:
-        raw = resolve(raw)
-        self.raw = raw
+        self.raw = resolve(raw)
         self._resolve = resolve
-        self._bare_is_open = bare_is_open
+        self._bare_is_open = bare_is_open = bare_is_open or self.raw is not raw  # what is referred to is built in
+        raw = self.raw
         self._children: dict[str, Schema] = {}
         self.properties: Mapping[str, Raw] = raw.get("properties") or {}
         self.type: str | None = raw.get("type")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import math
 import re
@@ -25,6 +26,7 @@ _FORMATS = {
     "byte": r"([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?",
     "duration": rf"0|([+-]?(\d+(\.\d*)?|\.\d+)\s*({_DURATION_UNITS}))+",
 }
+_WHOLE_RANGES = {"int32": range(-(2**31), 2**31), "uint32": range(2**32), "uint64": range(2**64)}
 
 
 def json_type(value: Any) -> str:
@@ -71,9 +73,23 @@ def checks_of(schema: Schema) -> tuple[Check, ...]:
     """The checks that the node asks for."""
     raw = schema.raw
     wanted: list[Check] = [make(raw[keyword], raw) for keyword, make in _KEYWORDS.items() if keyword in raw]
+    texts = [make(raw[keyword], raw) for keyword, make in _TEXT_KEYWORDS.items() if keyword in raw]
+    if texts:
+        wanted.append(texts[0] if len(texts) == 1 else _first_of(texts))
     if raw.get("format") in _FORMATS and raw.get("type") == "string":
         wanted.append(_format(raw["format"], raw))
+    if raw.get("format") in _WHOLE_RANGES and raw.get("type") == "integer":
+        wanted.append(_whole_format(raw["format"]))
     return tuple(wanted)
+
+
+def _first_of(checks: list[Check]) -> Check:
+    """Of a text only the first thing that is wrong is told."""
+
+    def check(value: Any, path: str) -> Iterator[Cause]:
+        yield from itertools.islice((cause for one in checks for cause in one(value, path)), 1)
+
+    return check
 
 
 def _enum(allowed: list[Any], _raw: Any) -> Check:
@@ -118,9 +134,25 @@ def _format(name: str, _raw: Any) -> Check:
 
     def check(value: Any, path: str) -> Iterator[Cause]:
         if not match(value):
-            yield invalid(value, f"{path} in body must be of type {name}: {quoted(value)}", path)
+            message = f"Invalid value: {quoted(value)}: {path} in body must be of type {name}: {quoted(value)}"
+            yield Cause("FieldValueTypeInvalid", message, path)
 
     return check
+
+
+def _whole_format(name: str) -> Check:
+    bounds = _WHOLE_RANGES[name]
+
+    def check(value: Any, path: str) -> Iterator[Cause]:
+        if int(value) not in bounds:
+            yield about_nothing(f"Checked value must be of type integer with format {name} in {path}")
+
+    return check
+
+
+def about_nothing(message: str) -> Cause:
+    """What upstream says without a word on the field."""
+    return Cause("FieldValueInvalid", f'Invalid value: "": {message}', "<nil>")
 
 
 def _minimum(least: float, raw: Any) -> Check:
@@ -149,7 +181,10 @@ def _maximum(most: float, raw: Any) -> Check:
 
 def _multiple_of(factor: float, _raw: Any) -> Check:
     def check(value: Any, path: str) -> Iterator[Cause]:
-        if math.fmod(value, factor):
+        whole = int(factor) if type(value) is int else factor  # as with a minimum
+        if not whole:
+            yield invalid(0, f"factor MultipleOf declared for {path} must be positive: 0", path)
+        elif math.fmod(value, whole):
             yield invalid(value, f"{path} in body should be a multiple of {_number(factor)}", path)
 
     return check
@@ -193,9 +228,6 @@ def _max_properties(most: int, _raw: Any) -> Check:
 
 _KEYWORDS: dict[str, Callable[[Any, Any], Check]] = {
     "enum": _enum,
-    "minLength": _min_length,
-    "maxLength": _max_length,
-    "pattern": _pattern,
     "minimum": _minimum,
     "maximum": _maximum,
     "multipleOf": _multiple_of,
@@ -203,4 +235,10 @@ _KEYWORDS: dict[str, Callable[[Any, Any], Check]] = {
     "maxItems": _max_items,
     "minProperties": _min_properties,
     "maxProperties": _max_properties,
+}
+# In the order in which they are asked.
+_TEXT_KEYWORDS: dict[str, Callable[[Any, Any], Check]] = {
+    "maxLength": _max_length,
+    "minLength": _min_length,
+    "pattern": _pattern,
 }

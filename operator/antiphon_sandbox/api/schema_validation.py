@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from antiphon_sandbox.api.causes import Cause
 from antiphon_sandbox.api.schema import Schema
-from antiphon_sandbox.api.schema_checks import Check, checks_of, invalid, quoted, type_cause
+from antiphon_sandbox.api.schema_checks import Check, about_nothing, checks_of, quoted, type_cause
 
 _BLOCKING = {
     "FieldValueNotSupported",
@@ -34,6 +34,8 @@ def _validate(schema: Schema, value: Any, path: str) -> Iterator[Cause]:
         return
     if cause := type_cause(schema, value, path):
         yield cause
+        if schema.type == "integer" and type(value) is float:
+            yield about_nothing(f"Checked value must be of type integer (default format) in {path}")
         return
     for check in schema.checks if schema.checks is not None else _checks(schema):
         yield from check(value, path)
@@ -69,14 +71,36 @@ def _validate_list(schema: Schema, value: list[Any], path: str) -> Iterator[Caus
 
 def _validate_junctors(schema: Schema, value: Any, path: str) -> Iterator[Cause]:
     raw = schema.raw
-    for part in raw.get("allOf", ()):
-        yield from _validate(schema.junctor(part), value, path)
-    if "anyOf" in raw and not any(_holds(schema.junctor(part), value, path) for part in raw["anyOf"]):
-        yield invalid(value, f"{path} in body must validate at least one schema (anyOf)", path)
-    if "oneOf" in raw and sum(_holds(schema.junctor(part), value, path) for part in raw["oneOf"]) != 1:
-        yield invalid(value, f"{path} in body must validate one and only one schema (oneOf)", path)
+    yield from _validate_all_of(schema, raw.get("allOf", ()), value, path)
+    if "anyOf" in raw:
+        yield from _validate_any_of(schema, raw["anyOf"], value, path)
+    if "oneOf" in raw:
+        yield from _validate_one_of(schema, raw["oneOf"], value, path)
     if "not" in raw and _holds(schema.junctor(raw["not"]), value, path):
-        yield invalid(value, f"{path} in body must not validate the schema (not)", path)
+        yield about_nothing(f"{quoted(path)} must not validate the schema (not)")
+
+
+def _validate_all_of(schema: Schema, parts: Iterable[Any], value: Any, path: str) -> Iterator[Cause]:
+    found = [cause for part in parts for cause in _validate(schema.junctor(part), value, path)]
+    if found:
+        yield about_nothing(f"{quoted(path)} must validate all the schemas (allOf)")
+        yield from found
+
+
+def _validate_any_of(schema: Schema, parts: list[Any], value: Any, path: str) -> Iterator[Cause]:
+    if not any(_holds(schema.junctor(part), value, path) for part in parts):
+        yield about_nothing(f"{quoted(path)} must validate at least one schema (anyOf)")
+        yield from _validate(schema.junctor(parts[0]), value, path)
+
+
+def _validate_one_of(schema: Schema, parts: list[Any], value: Any, path: str) -> Iterator[Cause]:
+    held = sum(_holds(schema.junctor(part), value, path) for part in parts)
+    if held == 1:
+        return
+    found = f"Found {held} valid alternatives" if held else "Found none valid"
+    yield about_nothing(f"{quoted(path)} must validate one and only one schema (oneOf). {found}")
+    if not held:
+        yield from _validate(schema.junctor(parts[0]), value, path)
 
 
 def _holds(schema: Schema, value: Any, path: str) -> bool:

@@ -59,7 +59,7 @@ def scaled(resource: Resource, obj: Obj, scale: Any) -> Obj:
             "FieldValueInvalid", f"Invalid value: {shown}: must be greater than or equal to 0", "spec.replicas"
         )
         raise errors.invalid_scale(name_of(obj), cause)
-    changed = copied(obj)
+    changed: Obj = copied(obj)
     revision = walk(scale, "metadata", "resourceVersion")
     if revision:
         changed["metadata"]["resourceVersion"] = revision
@@ -112,7 +112,7 @@ def bound(pod: Obj, node: str, now: datetime) -> Obj:
         )
         message = f'Operation cannot be fulfilled on pods/binding "{name_of(pod)}": pod {name_of(pod)} {what}'
         raise ApiError(409, "Conflict", message, {"name": name_of(pod), "kind": "pods/binding"})
-    changed = copied(pod)
+    changed: Obj = copied(pod)
     changed["spec"]["nodeName"] = node
     scheduled = {"type": "PodScheduled", "status": "True"}
     status = changed.setdefault("status", {})

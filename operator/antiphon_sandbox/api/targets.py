@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from antiphon_sandbox.api.errors import PageNotFoundError, not_served
+from antiphon_sandbox.api.errors import PageNotFoundError, not_found, not_served
 from antiphon_sandbox.api.resources import Registry, Resource
 
 
@@ -32,7 +32,7 @@ def target_of(registry: Registry, parts: list[str]) -> Target:
     if any(more) or (namespace and not resource.namespaced):
         raise not_served()
     if subresource and subresource not in resource.subresources:
-        raise not_served()
+        raise not_found(resource, name) if resource.custom else not_served()
     return Target(resource, namespace, name, subresource)
 
 

@@ -32,7 +32,9 @@ class Validator:
         self._registry = registry
         self._rules: dict[Resource, Rules] = {}
 
-    def check(self, resource: Resource, obj: Obj, old: Obj | None, generated: bool = False) -> None:
+    def check(
+        self, resource: Resource, obj: Obj, old: Obj | None, generated: bool = False, subresource: str = ""
+    ) -> None:
         """ApiError 422 with everything that is wrong."""
         causes = list(names.metadata_causes(resource.name, obj, generated))
         if old is not None:
@@ -40,7 +42,7 @@ class Validator:
         if resource.custom:
             causes += self._custom_causes(resource, obj, old)
         else:
-            causes += builtin_validation.validate(resource.name, obj, old)
+            causes += builtin_validation.validate(resource.name, obj, old, subresource)
             if resource.kind == "CustomResourceDefinition" and not causes:
                 causes += crds.causes(obj, self._registry)
         if causes:

@@ -51,13 +51,14 @@ class Watch:
             headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"}
         )
         response.enable_chunked_encoding()
-        begun = self._begin()
+        begun, refused = self._begin_or_refusal()
         unsubscribe = self._api.subscribe([self._target.resource.name], self._notice)
         try:
             await response.prepare(request)
             for at in range(0, len(begun), _MOST_EVENTS_A_WRITE):
                 await response.write(b"".join(begun[at : at + _MOST_EVENTS_A_WRITE]))
-            await self._follow(response)
+            if not refused:
+                await self._follow(response)
             await response.write_eof()
         except ConnectionError:
             pass
@@ -70,6 +71,13 @@ class Watch:
         self._woken.set()
 
     # --- the beginning ---------------------------------------------------------------------------------------------
+
+    def _begin_or_refusal(self) -> tuple[list[bytes], bool]:
+        """A past that is forgotten is told within the stream, as upstream does."""
+        try:
+            return self._begin(), False
+        except ApiError as error:
+            return [orjson.dumps({"type": "ERROR", "object": error.status()}) + b"\n"], True
 
     def _begin(self) -> list[bytes]:
         """What is told before anything new happens. ApiError 410 when the past is forgotten."""
@@ -103,7 +111,7 @@ class Watch:
                 return
 
     def _take(self) -> list[bytes]:
-        lines = []
+        lines: list[bytes] = []
         while self._waiting and len(lines) < _MOST_EVENTS_A_WRITE:
             if line := self._line(self._waiting.popleft()):
                 lines.append(line)
@@ -164,8 +172,3 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
     except TimeoutError:
         pass
-
-
-def error_line(error: ApiError) -> bytes:
-    """An error in the stream of a watch."""
-    return orjson.dumps({"type": "ERROR", "object": error.status()}) + b"\n"

@@ -9,11 +9,17 @@ from datetime import datetime
 
 from antiphon_sandbox.api import crds, errors, managed
 from antiphon_sandbox.api.allocation import ServiceAddresses
+from antiphon_sandbox.api.base_state import check_revision
 from antiphon_sandbox.api.causes import Cause
+from antiphon_sandbox.api.cautions import about_finalizers, without_twins
 from antiphon_sandbox.api.decoding import WriteOptions, copied, decode
+from antiphon_sandbox.api.defaults import prepare
 from antiphon_sandbox.api.managed import Manager
+from antiphon_sandbox.api.priorities import set_priority
 from antiphon_sandbox.api.resources import Registry, Resource
+from antiphon_sandbox.api.schema_checks import invalid as invalid_value
 from antiphon_sandbox.api.store import Store
+from antiphon_sandbox.api.typed import mistakes
 from antiphon_sandbox.api.validation import Validator
 from antiphon_sandbox.kube import ApiError
 from antiphon_sandbox.objects import Obj, is_deleting, name_of, namespace_of, timestamp
@@ -27,7 +33,6 @@ _SYSTEM_METADATA = (
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
     "generation",
-    "generateName",
     "selfLink",
 )
 # Their status may come with the object, at creation.
@@ -65,22 +70,26 @@ class Writer:
         self, resource: Resource, namespace: str, obj: Obj, options: WriteOptions, managers: list[Manager] | None
     ) -> Obj:
         metadata = obj["metadata"]
-        if metadata.get("resourceVersion"):
+        if metadata.get("resourceVersion") and not options.dry_run:
             raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
         generated = self._name(resource, metadata)
         self._place(resource, namespace, metadata)
         for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion", "managedFields"):
             metadata.pop(name, None)
+        without_twins(metadata, options.warnings)
         metadata["uid"] = str(uuid.uuid4())
         metadata["creationTimestamp"] = timestamp(self._now())
-        metadata.pop("generation", None)
         if resource.has_generation:
             metadata["generation"] = 1
         if resource.separates_status and resource.name not in _STATUS_AT_CREATION:
             obj.pop("status", None)
         decode(resource, obj, options)
         self._manage(resource, None, obj, options, managers)
+        if not resource.custom:
+            prepare(resource.name, obj)
+            set_priority(self._store, resource, obj)
         self._validator.check(resource, obj, None, generated)
+        about_finalizers(obj, None, options.warnings)
         if self._store.get(resource.name, namespace_of(obj), name_of(obj)):
             raise errors.already_exists(resource, name_of(obj))
         _tidy(obj)
@@ -128,15 +137,19 @@ class Writer:
     def _update(
         self, resource: Resource, old: Obj, new: Obj, options: WriteOptions, managers: list[Manager] | None
     ) -> Obj:
-        self._check_base(resource, old, new)
-        decode(resource, new, options)
+        check_revision(resource, old, new)
+        if immutable := _changed_for_ever(old, new):
+            raise errors.invalid(resource, name_of(old), immutable)
+        without_twins(new["metadata"], options.warnings)
+        decode(resource, new, options, keep_nulls=managers is not None)
         new = _with_kept_parts(resource, old, new, options.subresource)
         _tidy(new)
         if "generation" in new["metadata"] and _is_new_generation(resource, old, new):
             new["metadata"]["generation"] += 1
         self._manage(resource, old, new, options, managers)
-        self._validator.check(resource, new, old)
-        self._addresses.assign(resource.name, new)
+        self._addresses.assign(resource.name, new, old)
+        self._validator.check(resource, new, old, subresource=options.subresource)
+        about_finalizers(new, old, options.warnings)
         if _same(old, new):
             return old
         if options.dry_run:
@@ -145,16 +158,6 @@ class Writer:
             return self._store.remove(resource.name, self._stored(resource, new))
         self._define(resource, new)
         return self._store.put(resource.name, self._stored(resource, new))
-
-    def _check_base(self, resource: Resource, old: Obj, new: Obj) -> None:
-        """That the client saw the object as it is now."""
-        metadata, current = new["metadata"], old["metadata"]
-        if metadata.get("resourceVersion", "") not in ("", current["resourceVersion"]):
-            raise errors.conflict(resource, name_of(old))
-        if metadata.get("uid") and metadata["uid"] != current["uid"]:
-            given, kept = metadata["uid"], current["uid"]
-            why = f"Precondition failed: UID in precondition: {given}, UID in object meta: {kept}"
-            raise errors.conflict(resource, name_of(old), why)
 
     # --- apply -----------------------------------------------------------------------------------------------------
 
@@ -171,11 +174,19 @@ class Writer:
         if live is None and metadata.get("uid"):
             why = f"uid mismatch: the provided object specified uid {metadata['uid']}, and no existing object was found"
             raise errors.conflict(resource, name, why)
+        if wrong := list(mistakes(resource.schema, applied)):
+            raise _ill_typed(resource, applied, wrong)
         metadata.pop("resourceVersion", None)
-        self._check_fields(resource, applied, options)
+        if resource.namespaced:
+            metadata.setdefault("namespace", namespace)
         claimed = _claimed(resource, applied, options.subresource)
         merged, managers = managed.apply(
-            resource.schema, live or {}, claimed, self._manager(resource, options, "Apply"), options.force
+            resource.schema,
+            live or {},
+            claimed,
+            self._manager(resource, options, "Apply"),
+            options.force,
+            resource.custom,
         )
         merged = copied(merged)
         merged["metadata"] = {**merged["metadata"], "name": name}
@@ -184,14 +195,11 @@ class Writer:
             return self._create(resource, namespace, merged, options, managers), True
         return self._update(resource, live, merged, options, managers), False
 
-    def _check_fields(self, resource: Resource, applied: Obj, options: WriteOptions) -> None:
-        """Unknown fields are told of before they are merged away; defaults are not set: they are nobody's claim."""
-        decode(resource, copied(applied), options)
-
     # --- what all share --------------------------------------------------------------------------------------------
 
     def _manager(self, resource: Resource, options: WriteOptions, operation: str) -> Manager:
-        return Manager(options.manager, operation, resource.api_version, options.subresource, timestamp(self._now()))
+        time = None if options.subresource == "scale" else timestamp(self._now())
+        return Manager(options.manager, operation, resource.api_version, options.subresource, time)
 
     def _manage(
         self, resource: Resource, old: Obj | None, new: Obj, options: WriteOptions, managers: list[Manager] | None
@@ -200,7 +208,7 @@ class Writer:
             entries = managed.to_wire(managers)
         else:
             manager = self._manager(resource, options, "Update")
-            entries = managed.updated(resource.schema, old, _by_client(resource, old, new), manager, resource.custom)
+            entries = managed.updated(resource.schema, old, new, manager, resource.custom)
         new["metadata"].pop("managedFields", None)
         if entries:
             new["metadata"]["managedFields"] = entries
@@ -222,14 +230,6 @@ class Writer:
     def _stored(self, resource: Resource, obj: Obj) -> Obj:
         """In the version that objects are stored in."""
         return {**obj, "apiVersion": self._registry.stored(resource.name).api_version}
-
-
-def _by_client(resource: Resource, old: Obj | None, new: Obj) -> Obj:
-    """A new object without what the system has put into it."""
-    if old is not None or not resource.separates_status:
-        return new
-    system = ("status", "spec") if resource.name == "namespaces" else ("status",)
-    return {name: value for name, value in new.items() if name not in system}
 
 
 def _with_kept_parts(resource: Resource, old: Obj, new: Obj, subresource: str) -> Obj:
@@ -255,10 +255,29 @@ def _with_kept_parts(resource: Resource, old: Obj, new: Obj, subresource: str) -
 def _claimed(resource: Resource, applied: Obj, subresource: str) -> Obj:
     """What of an applied object this way in may claim."""
     if subresource == "status":
-        return {name: value for name, value in applied.items() if name in ("apiVersion", "kind", "metadata", "status")}
+        return {name: value for name, value in applied.items() if name in ("apiVersion", "kind", "status")}
     if resource.separates_status:
         return {name: value for name, value in applied.items() if name != "status"}
     return applied
+
+
+def _ill_typed(resource: Resource, applied: Obj, wrong: list[str]) -> ApiError:
+    metadata = applied["metadata"]
+    what = f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}"
+    version = resource.api_version if resource.group else f"/{resource.version}"
+    words = wrong[0] if len(wrong) == 1 else "\n".join(["errors:", *(f"  {one}" for one in wrong)])
+    message = f"failed to create typed patch object ({what}; {version}, Kind={resource.kind}): {words}"
+    return ApiError(500, "", message)
+
+
+def _changed_for_ever(old: Obj, new: Obj) -> list[Cause]:
+    """What nobody may change, changed nevertheless."""
+    found = []
+    for name in ("uid", "deletionTimestamp"):
+        given = new["metadata"].get(name)
+        if given and given != old["metadata"].get(name):
+            found.append(invalid_value(given, "field is immutable", f"metadata.{name}"))
+    return found
 
 
 def _is_new_generation(resource: Resource, old: Obj, new: Obj) -> bool:
