@@ -57,9 +57,10 @@ def conditioned(conditions: Conditions, kind: str, status: str, reason: str, mes
 
 
 def refreshed(conditions: Conditions, kind: str, status: str, reason: str, message: str, now: datetime) -> Conditions:
-    """With that condition, as of now."""
+    """With that condition, as of now; the latest comes last."""
     fresh = {"type": kind, "status": status, "lastUpdateTime": timestamp(now), "reason": reason, "message": message}
-    return with_condition(conditions, fresh, now)
+    placed = with_condition(conditions, fresh, now)
+    return sorted(placed, key=lambda each: bool(each["type"] == kind))
 
 
 def without(conditions: Conditions, kind: str) -> Conditions:

@@ -75,27 +75,33 @@ class DisruptionController(Controller):
 
 
 def expected_scale(kube: Kube, pods: Iterable[Obj]) -> int:
-    """Replicas asked for by the controllers of the pods; a pod with a controller of another kind is one.
+    """Replicas asked for by the controllers of the pods; pods with a controller of another kind are counted.
 
     As upstream, a pod without a controller is none: nobody says how many of its kind there should be.
     """
-    scales: dict[str, int] = {}
-    for pod in filter(controller_of, pods):
-        top, scale = _scale_of(kube, pod)
-        scales[top] = scale
-    return sum(scales.values())
+    fellows: dict[str, list[Obj]] = {}
+    for pod in pods:
+        if owner := controller_of(pod):
+            fellows.setdefault(owner["uid"], []).append(pod)
+    tops = [(_top_of(kube, group[0]), len(group)) for group in fellows.values()]
+    return sum({uid_of(top): _replicas(top, count) for top, count in tops}.values())
 
 
-def _scale_of(kube: Kube, obj: Obj) -> tuple[str, int]:
-    """The uid of the topmost controller, and the replicas it asks for."""
+def _top_of(kube: Kube, obj: Obj) -> Obj:
+    """The controller of its controller, and so on, as far as their kinds have a scale."""
     owner = controller_of(obj)
     group = owner["apiVersion"].rpartition("/")[0] if owner else ""
     resource = SCALES.get((group, owner["kind"])) if owner else None
     found = kube.get(resource, namespace_of(obj), owner["name"]) if owner and resource else None
-    if found is not None and owner is not None and uid_of(found) == owner["uid"]:
-        return _scale_of(kube, found)
-    replicas = obj["spec"].get("replicas")
-    return uid_of(obj), 1 if replicas is None else int(replicas)
+    return _top_of(kube, found) if found and owner and uid_of(found) == owner["uid"] else obj
+
+
+def _replicas(top: Obj, pods: int) -> int:
+    """What it asks for; a pod that is its own top stands for its fellows."""
+    if top["kind"] == "Pod":
+        return pods
+    replicas = top["spec"].get("replicas")
+    return 1 if replicas is None else int(replicas)
 
 
 def demand(budget: Obj, pods: list[Obj], scale: int) -> Demand:

@@ -81,7 +81,7 @@ def _place(kube: Kube, wanted_slice: Obj, free: list[Obj]) -> None:
     if not candidates:
         kube.create(SLICES, wanted_slice)
         return
-    reused = next((each for each in candidates if each.get("ports") == wanted_slice["ports"]), candidates[0])
+    reused = next((each for each in candidates if (each.get("ports") or []) == wanted_slice["ports"]), candidates[0])
     free.remove(reused)
     metadata = {**reused["metadata"], "labels": wanted_slice["metadata"]["labels"]}
     kube.update(SLICES, {**wanted_slice, "metadata": metadata})
