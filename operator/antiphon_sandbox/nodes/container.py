@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +16,10 @@ from antiphon_sandbox.nodes.handlers import HandlerError, Target, call
 from antiphon_sandbox.nodes.images import Image, UnknownImageError
 from antiphon_sandbox.nodes.instance import Instance, forget_log
 from antiphon_sandbox.nodes.leftovers import CONTAINER_MARKER
-from antiphon_sandbox.nodes.probes import FIELDS, Prober, ProbeKind
+from antiphon_sandbox.nodes.probes import FIELDS, ProbeKind, Prober
 from antiphon_sandbox.nodes.restarts import BackOff, restarts
 from antiphon_sandbox.nodes.termination import termination_message
+from antiphon_sandbox.nodes.volumes import Mounts
 from antiphon_sandbox.nodes.workshop import PodSide, Workshop
 from antiphon_sandbox.objects import Obj, name_of, namespace_of, uid_of
 
@@ -36,6 +36,7 @@ class Container:
         self._policy = policy
         self._back_off = BackOff(shop.timing)
         self._ending = False
+        self._mounts = Mounts({})
         self._task: asyncio.Task[None] | None = None
         self._started = asyncio.Event()
 
@@ -66,7 +67,7 @@ class Container:
     async def _live(self) -> None:
         if not self.will_run():
             return
-        if self.state.exit_code is not None:
+        if self.state.has_run():
             self.state.restarts += 1
         while True:
             ran_seconds = await self._run_once()
@@ -117,7 +118,7 @@ class Container:
     async def _composed(self, image: Image) -> Program:
         while True:
             try:
-                program = program_of(self._container, image, self._side.surroundings(self.name))
+                program, self._mounts = program_of(self._container, image, self._side.surroundings(self.name))
             except (MissingConfigurationError, UnknownFieldError) as error:
                 self._side.record("Warning", "Failed", f"Error: {error}")
                 self._wait_for("CreateContainerConfigError", str(error))
@@ -160,8 +161,9 @@ class Container:
             condemning.cancel()
             self.instance = None
         self._shop.children.discard(instance.child)
-        with contextlib.suppress(asyncio.CancelledError):
-            await condemning
+        await asyncio.wait({condemning})
+        if not condemning.cancelled():
+            condemning.result()
         message = termination_message(self._container, self._side.surroundings(self.name), instance.log.path, code)
         self.state.end(code, message, self._shop.kube.now())
         self._side.changed()
@@ -211,7 +213,8 @@ class Container:
         self._side.changed()
 
     def _target(self, instance: Instance) -> Target:
-        return Target(self._side.address, self._container.get("ports") or (), instance.program, self._shop.http)
+        ports = self._container.get("ports") or ()
+        return Target(self._side.address, ports, instance.program, self._mounts, self._shop.http)
 
     # --- after it ran ------------------------------------------------------------------------------------------
 

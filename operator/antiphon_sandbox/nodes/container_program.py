@@ -35,8 +35,11 @@ class Surroundings:
         return self.folder / ".termination-log"
 
 
-def program_of(container: Obj, image: Image, around: Surroundings) -> Program:
-    """MissingConfigurationError and UnknownFieldError when it can't be composed; StartError when it is empty."""
+def program_of(container: Obj, image: Image, around: Surroundings) -> tuple[Program, Mounts]:
+    """With where its mounts really are.
+
+    MissingConfigurationError and UnknownFieldError when it can't be composed; StartError when it is empty.
+    """
     own = container_variables(container, around.facts, around.configuration)
     real, mount_variables = mount_all(container, around.volumes, lambda text: expand(text, own))
     termination_path = container.get("terminationMessagePath") or TERMINATION_PATH
@@ -50,7 +53,7 @@ def program_of(container: Obj, image: Image, around: Surroundings) -> Program:
     images_own = {name: _with_address(value, around) for name, value in image.env.items()}
     variables = _base(around) | images_own | {name: mounts.real(value) for name, value in own.items()}
     folder = Path(mounts.real(container["workingDir"])) if container.get("workingDir") else around.folder
-    return Program(argv, variables | mount_variables | dict(around.extra), folder)
+    return Program(argv, variables | mount_variables | dict(around.extra), folder), mounts
 
 
 def _said(container: Obj) -> list[str]:

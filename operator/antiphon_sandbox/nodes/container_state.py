@@ -32,8 +32,8 @@ class ContainerState:
         """Of the present instance, unique on this machine."""
         return f"{self._pod_uid}/{self.name}/{self.restarts}"
 
-    def resume(self, status: Obj, now: datetime) -> None:
-        """Takes over what an earlier agent wrote. Whatever ran then is gone."""
+    def resume(self, status: Obj, now: datetime, rerun: bool) -> None:
+        """Takes over what an earlier agent wrote. Whatever ran then is gone; `rerun` what was through runs again."""
         self.restarts = status.get("restartCount", 0)
         self.last_state = status.get("lastState") or {}
         state = status.get("state") or {}
@@ -43,6 +43,8 @@ class ContainerState:
             message = "The container could not be located when the pod was terminated"
             lost = {"exitCode": LOST_EXIT_CODE, "reason": "ContainerStatusUnknown", "message": message}
             self.state = {"terminated": {**lost, "startedAt": running["startedAt"], "finishedAt": timestamp(now)}}
+        if rerun and "terminated" in self.state:
+            self.wait("PodInitializing")
 
     @property
     def exit_code(self) -> int | None:

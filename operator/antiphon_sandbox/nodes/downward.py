@@ -7,15 +7,12 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 
 from antiphon_sandbox.objects import Obj, annotations_of, labels_of, name_of, namespace_of, uid_of, walk
+from antiphon_sandbox.quantities import amount_of
 
 HOST_IP = "127.0.0.1"
 _KEYED = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
-_QUANTITY = re.compile(r"([+-]?[0-9.]+)([eE][+-]?[0-9]+)?(m|u|n|k|[KMGTPE]i?)?")
-_SUFFIXES = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
-_BINARY_SUFFIXES = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +70,5 @@ def resource_value(facts: PodFacts, container: str, reference: Obj) -> str:
     said = walk(found, "resources", kind, resource)
     if said is None:
         said = facts.allocatable.get(resource, "0") if kind == "limits" else "0"
-    divisor = quantity(str(reference.get("divisor") or "1")) or Decimal(1)
-    return str(math.ceil(quantity(str(said)) / divisor))
-
-
-def quantity(text: str) -> Decimal:
-    """`1500m`, `2Gi`, `1e3` as a number."""
-    matched = _QUANTITY.fullmatch(text.strip())
-    if matched is None:
-        raise UnknownFieldError(f"{text!r} is no quantity; write it like 500m, 2 or 512Mi")
-    number, exponent, suffix = Decimal(matched[1]), matched[2], matched[3] or ""
-    if exponent:
-        return number.scaleb(int(exponent[1:]))
-    if suffix in _BINARY_SUFFIXES:
-        return number * 2 ** _BINARY_SUFFIXES[suffix]
-    return number.scaleb(_SUFFIXES[suffix])
+    divisor = amount_of(reference.get("divisor") or "1") or 1
+    return str(math.ceil(amount_of(said) / divisor))

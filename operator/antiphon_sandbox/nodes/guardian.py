@@ -7,6 +7,7 @@ other end the parent holds: when the parent dies, the kernel closes it. Then the
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -16,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+MARKER_FILE = "marker"
+"""In a sandbox's folder: whose it is."""
 PAUSE_SECONDS = 0.02
 PATIENCE_SECONDS = 10.0
 """How long it goes on while something will not die (a process in uninterruptible sleep)."""
@@ -104,8 +107,16 @@ def main(marker: str, *folders: str) -> None:
     while os.read(0, 4096):
         pass
     kill_marked(marker)
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+    for folder in map(Path, folders):
+        _remove(folder, marker)
+
+
+def _remove(folder: Path, marker: str) -> None:
+    """Not when another run has taken it over meanwhile; out of its way at once, since removing takes a while."""
+    with contextlib.suppress(OSError):
+        if (folder / MARKER_FILE).read_text() == marker:
+            going = folder.rename(f"{folder}.gone-{os.getpid()}")
+            shutil.rmtree(going, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import aiohttp
 
 from antiphon_sandbox.nodes.child import Program, StartError, run_to_end
+from antiphon_sandbox.nodes.volumes import Mounts
 from antiphon_sandbox.objects import Obj
 
 OUTPUT_BYTES = 10 * 1024
@@ -21,6 +22,7 @@ class Target:
     address: str
     ports: Sequence[Obj]
     program: Program
+    mounts: Mounts
     http: aiohttp.ClientSession
 
     def port(self, said: int | str) -> int:
@@ -92,7 +94,8 @@ async def _tcp(socket: Obj, target: Target, timeout_seconds: float | None) -> No
 async def _exec(command: Sequence[str], target: Target, timeout_seconds: float | None) -> None:
     try:
         async with asyncio.timeout(timeout_seconds):
-            code, output = await run_to_end(replace(target.program, argv=command), OUTPUT_BYTES)
+            argv = [target.mounts.real(part) for part in command]
+            code, output = await run_to_end(replace(target.program, argv=argv), OUTPUT_BYTES)
     except TimeoutError:
         raise HandlerError(f'command timed out: "{" ".join(command)}" timed out after {timeout_seconds}s') from None
     except StartError as error:

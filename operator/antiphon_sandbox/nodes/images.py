@@ -73,9 +73,9 @@ class ImageTable:
 
     def _advice(self, reference: str, name: str) -> str:
         return (
-            f'failed to pull image "{reference}": pods are processes of this machine here, and no local command stands'
-            f" for this image; there are {', '.join(sorted(self.entries))}. Add it to `images` in the file that"
-            f' `--nodes` names, for example: images: {{{name}: {{command: ["/path/to/program"]}}}}'
+            f'no local command stands for image "{reference}", and pods are processes of this machine here; there are'
+            f" {', '.join(sorted(self.entries))}. Add it to `images` in the file that `--nodes` names, for"
+            f' example: images: {{{name}: {{command: ["/path/to/program"]}}}}'
         )
 
 

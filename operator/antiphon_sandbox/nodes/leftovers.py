@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import secrets
@@ -18,7 +17,6 @@ log = logging.getLogger(__name__)
 
 MARKER = "ANTIPHON_SANDBOX"
 CONTAINER_MARKER = "ANTIPHON_CONTAINER"
-_MARKER_FILE = "marker"
 _CHECK_SECONDS = 0.5
 
 
@@ -29,7 +27,7 @@ class Leftovers:
     """
 
     def __init__(self, state_dir: Path, remove_state: bool) -> None:
-        self._file = state_dir / _MARKER_FILE
+        self._file = state_dir / guardian.MARKER_FILE
         self._folders = [str(state_dir)] if remove_state else []
         self.identity = secrets.token_hex(8)
         self._guardian: subprocess.Popen[bytes] | None = None
@@ -38,23 +36,23 @@ class Leftovers:
     def marker(self) -> str:
         return f"{MARKER}={self.identity}"
 
-    async def sweep(self) -> None:
-        """Ends what an earlier run in the same state folder left, if even its guardian was killed."""
-        with contextlib.suppress(FileNotFoundError):
-            earlier = self._file.read_text().strip()
-            await asyncio.to_thread(guardian.kill_marked, earlier)
+    async def begin(self) -> None:
+        """From here on nothing can be left. Ends what an earlier run left here, if even its guardian was killed."""
+        earlier = self._file.read_text().strip() if self._file.exists() else ""
         self._file.parent.mkdir(parents=True, exist_ok=True)
         self._file.write_text(self.marker)
+        self._start()
+        if earlier:
+            await asyncio.to_thread(guardian.kill_marked, earlier)
 
     async def watch(self) -> None:
-        """Until cancelled: there is a guardian, and another one if somebody kills it."""
-        self._start()
+        """Until cancelled: a guardian that somebody kills is replaced by another."""
         while True:
             await asyncio.sleep(_CHECK_SECONDS)
             if self._guardian is not None and self._guardian.poll() is not None:
-                log.warning("the guardian of this sandbox's processes was killed; it gets another one")
                 self._discard()
                 self._start()
+                log.warning("the guardian of this sandbox's processes was killed; there is another one now")
 
     def _start(self) -> None:
         """Its input is a pipe of which only we hold the other end: no program that we start inherits it."""
@@ -86,8 +84,7 @@ class Leftovers:
         self._discard()
         if last is not None:
             last.wait()
-        with contextlib.suppress(FileNotFoundError):
-            self._file.unlink()
+        self._file.unlink(missing_ok=True)
 
 
 async def end_container(marker: str) -> None:
