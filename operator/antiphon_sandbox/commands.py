@@ -144,7 +144,7 @@ def _tell(world: World, form: str, detached: bool) -> None:
     if form == "json":
         print(json.dumps(asdict(world)), flush=True)
         return
-    ends = f"python -m antiphon_sandbox down --kubeconfig {world.kubeconfig}" if detached else "Ctrl-C"
+    ends = f"{sys.executable} -m antiphon_sandbox down --kubeconfig {world.kubeconfig}" if detached else "Ctrl-C"
     print(
         f"serving the Kubernetes API at {world.url}, {len(world.nodes)} node{'s' * (len(world.nodes) != 1)}\n"
         f"next:  export KUBECONFIG={world.kubeconfig}\n"

@@ -1,4 +1,4 @@
-"""One fixture decides what the cluster suite runs against: the cluster of KUBECONFIG."""
+"""One fixture decides what the cluster suite runs against: the cluster of KUBECONFIG, else a sandbox of its own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from offline_apiserver import REPOSITORY
 
+import sandbox
 from cluster import Cluster
 
 
@@ -20,12 +21,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Cluster:
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The way to the cluster."""
+    if given := os.environ.get("KUBECONFIG"):
+        yield Path(given)
+        return
+    file = tmp_path_factory.mktemp("sandbox") / "kubeconfig"
+    with sandbox.running("up", "--kubeconfig", file):
+        yield file
+
+
+@pytest.fixture(scope="session")
+def cluster(kubeconfig: Path) -> Cluster:
     """The cluster, with our CRDs established and none of our objects in it."""
-    kubeconfig = os.environ.get("KUBECONFIG")
-    if not kubeconfig:
-        pytest.skip("KUBECONFIG names no cluster; `scripts/do cluster` starts one where it can")
-    found = Cluster(Path(kubeconfig))
+    found = Cluster(kubeconfig)
     found.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(REPOSITORY / "crds"))
     found.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(REPOSITORY / "crds"))
     _refuse_a_cluster_in_use(found)
@@ -43,6 +52,6 @@ def _refuse_a_cluster_in_use(cluster: Cluster) -> None:
 def namespace(cluster: Cluster) -> Iterator[str]:
     """A namespace of the test's own."""
     name = f"test-{uuid.uuid4().hex[:8]}"
-    cluster.kubectl("create", "namespace", name)
+    cluster.make({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     yield name
-    cluster.kubectl("delete", "namespace", name, "--wait=false")
+    cluster.delete("Namespace", name)

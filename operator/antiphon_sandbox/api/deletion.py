@@ -47,7 +47,7 @@ class Deleter:
 
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self._store = store
-        self._now = now
+        self.now = now
 
     def delete(self, resource: Resource, obj: Obj, options: DeleteOptions) -> tuple[Obj, bool]:
         """The object's last or present state, and whether it is gone."""
@@ -79,7 +79,7 @@ class Deleter:
         metadata = obj["metadata"]
         if is_deleting(obj) and not _is_sooner(obj, grace) and finalizers == (metadata.get("finalizers") or []):
             return None
-        moment = timestamp(self._now() + timedelta(seconds=grace))
+        moment = timestamp(self.now() + timedelta(seconds=grace))
         if is_deleting(obj) and not _is_sooner(obj, grace):
             moment, grace = metadata["deletionTimestamp"], metadata.get("deletionGracePeriodSeconds", 0)
         dying = _changed(obj, deletionTimestamp=moment, deletionGracePeriodSeconds=grace)

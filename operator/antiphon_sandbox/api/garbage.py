@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 from antiphon_sandbox.api.deletion import FOREGROUND, ORPHAN, DeleteOptions, Deleter
+from antiphon_sandbox.api.leaving_namespaces import status_of
 from antiphon_sandbox.api.resources import Registry
 from antiphon_sandbox.api.store import Store
 from antiphon_sandbox.kube import Event
@@ -130,8 +131,11 @@ class GarbageCollector:
         for resource, obj in self._content(name):
             if not is_deleting(obj):
                 self._deleter.delete(self._registry.stored(resource), obj, _BACKGROUND)
-        if next(iter(self._content(name)), None) is not None:
+        if left := list(self._content(name)):
             self._namespaces.mark_after(name, _LOOK_AGAIN_SECONDS)
+            status = status_of(namespace, left, self._deleter.now())
+            if status != namespace.get("status"):
+                self._store.put("namespaces", {**namespace, "metadata": dict(namespace["metadata"]), "status": status})
             return
         changed = {
             **namespace,

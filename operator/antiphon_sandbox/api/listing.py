@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from antiphon_sandbox.api.errors import bad_request
 from antiphon_sandbox.api.resources import Resource
-from antiphon_sandbox.api.selectors import Selector, parse
+from antiphon_sandbox.api.selecting import Selector, parse
 from antiphon_sandbox.api.store import Store
 from antiphon_sandbox.objects import Obj, Objects, name_of, namespace_of
 
