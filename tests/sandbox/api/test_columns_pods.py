@@ -14,7 +14,7 @@ from antiphon_sandbox.objects import Obj, timestamp
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PODS = next(resource for resource in builtin_resources() if resource.name == "pods")
 READY = {"type": "Ready", "status": "True"}
-RUNNING = {"running": {}}
+RUNNING: Obj = {"running": {}}
 
 
 def ago(**elapsed: float) -> str:

@@ -103,7 +103,7 @@ def test_a_path_that_cannot_be_followed_finds_nothing(path: str) -> None:
         found(path)
 
 
-@pytest.mark.parametrize("path", ['.spec["text"]', ".spec[x]", ".spec[-]", ".spec[", ".spec[?(@.a", ".a;", ".a 1.2.3"])
+@pytest.mark.parametrize("path", ['.spec["text"]', ".spec[x]", ".spec[-]", ".spec[", ".spec[?(@.a", ";.a", ".a 1.2.3"])
 def test_a_path_that_cannot_be_read(path: str) -> None:
     with pytest.raises(JsonPathError):
         compiled(path)

@@ -143,12 +143,13 @@ def test_a_bookmark_has_a_row(resource: Resource) -> None:
     assert len(answer["rows"][0]["cells"]) == len(answer["columnDefinitions"])
 
 
-@pytest.mark.parametrize("sample", samples(), ids=lambda sample: f"{sample['kind']}-{sample['metadata']['name']}")
+KINDS = {(resource.api_version, resource.kind): resource for resource in BUILTIN.values()}
+SAMPLES = [sample for sample in samples() if (sample["apiVersion"], sample["kind"]) in KINDS]
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: f"{sample['kind']}-{sample['metadata']['name']}")
 def test_every_sample_has_a_row(sample: Obj) -> None:
-    kinds = {(resource.api_version, resource.kind): resource for resource in BUILTIN.values()}
-    resource = kinds.get((sample["apiVersion"], sample["kind"]))
-    if resource is None:
-        pytest.skip("a kind that is not served")
+    resource = KINDS[sample["apiVersion"], sample["kind"]]
     assert sample["metadata"]["name"] in str(shown(resource, sample)["Name"])
 
 
