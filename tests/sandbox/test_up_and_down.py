@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import sandbox
 
+import sandbox
 from cluster import Cluster
 
 # A pod whose processes try to get away: one in the background, one in a session of its own.

@@ -28,6 +28,11 @@ class Program:
     def __init__(self, compiled: Any) -> None:
         self._compiled = compiled
 
+    @property
+    def type_name(self) -> str:
+        """Of its value, as far as it is known before: BOOL, STRING, ..., or DYN."""
+        return str(self._compiled.return_type())
+
     def evaluate(self, this: Any, old: Any = None) -> Any:
         """The value. CelError when the evaluation fails."""
         result = self._compiled.eval(data={"self": this, "oldSelf": old})

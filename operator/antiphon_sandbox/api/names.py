@@ -63,6 +63,14 @@ def _problem(text: str, pattern: re.Pattern[str], says: str, most: int) -> str |
     return None if pattern.fullmatch(text) else says
 
 
+def subdomain_problem(name: str) -> str | None:
+    return _problem(name, _SUBDOMAIN, _SUBDOMAIN_SAYS, 253)
+
+
+def label_1035_problem(name: str) -> str | None:
+    return _problem(name, _LABEL_1035, _LABEL_1035_SAYS, 63)
+
+
 def label_key_problem(key: str) -> str | None:
     prefix, slash, name = key.rpartition("/")
     if slash and (not prefix or _problem(prefix, _SUBDOMAIN, _SUBDOMAIN_SAYS, 253)):
@@ -111,11 +119,16 @@ def _annotation_causes(annotations: dict[str, str]) -> Iterator[Cause]:
 
 
 def _owner_causes(owners: list[Any]) -> Iterator[Cause]:
-    for index, owner in enumerate(owners):
-        for name in ("apiVersion", "kind", "name", "uid"):
+    for owner in owners:
+        if not owner.get("apiVersion") or owner["apiVersion"].count("/") > 1:
+            says = "version must not be empty"
+            yield _invalid(owner.get("apiVersion", ""), says, "metadata.ownerReferences.apiVersion")
+        for name in ("kind", "name", "uid"):
             if not owner.get(name):
-                says = {"apiVersion": "version must not be empty"}.get(name, "must not be empty")
-                yield _invalid(owner.get(name, ""), says, f"metadata.ownerReferences[{index}].{name}")
+                yield _invalid(owner.get(name, ""), "must not be empty", f"metadata.ownerReferences.{name}")
+        if (owner.get("apiVersion"), owner.get("kind")) == ("v1", "Event"):
+            says = "/v1, Kind=Event is disallowed from being an owner"
+            yield _invalid(owner, says, "metadata.ownerReferences")
     if sum(bool(owner.get("controller")) for owner in owners) > 1:
         says = "Only one reference can have Controller set to true"
         yield _invalid(owners, says, "metadata.ownerReferences")

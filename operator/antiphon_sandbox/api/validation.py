@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from antiphon_sandbox.api import builtin_validation, crds, names
+from antiphon_sandbox.api import builtin_validation, crd_validation, crds, names
 from antiphon_sandbox.api.causes import Cause
 from antiphon_sandbox.api.errors import invalid
 from antiphon_sandbox.api.resources import Registry, Resource
@@ -44,7 +44,7 @@ class Validator:
         else:
             causes += builtin_validation.validate(resource.name, obj, old, subresource)
             if resource.kind == "CustomResourceDefinition" and not causes:
-                causes += crds.causes(obj, self._registry)
+                causes += crd_validation.causes(obj, old, self._registry)
         if causes:
             raise invalid(resource, obj["metadata"].get("name", ""), causes)
 

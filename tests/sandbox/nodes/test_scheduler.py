@@ -24,8 +24,8 @@ def _node_affinity(*expressions: dict[str, Any], **fields: Any) -> dict[str, Any
     return _required("nodeAffinity", {"nodeSelectorTerms": [term]})
 
 
-def _like(app: str, key: str = "zone", **more: Any) -> list[dict[str, Any]]:
-    return [{"labelSelector": {"matchLabels": {"app": app}}, "topologyKey": key, **more}]
+def _like(app: str) -> list[dict[str, Any]]:
+    return [{"labelSelector": {"matchLabels": {"app": app}}, "topologyKey": "zone"}]
 
 
 @in_virtual_time
@@ -35,7 +35,7 @@ async def test_seventy_slices_hold_seventy_pods() -> None:
         make(api, *(pod(f"p{i}", {SLICE: "1"}) for i in range(71)))
         await quiet(api)
         places = Counter(place_of(api, f"p{i}") for i in range(71))
-        assert places == {**{f"mig-{i}": 7 for i in range(10)}, None: 1}
+        assert sorted(places.values()) == [1, *[7] * 10]
         [waiting] = [name for name in (f"p{i}" for i in range(71)) if place_of(api, name) is None]
         says = f"0/10 nodes are available: 10 Insufficient {SLICE}."
         assert why(api, waiting) == says
@@ -65,7 +65,7 @@ async def test_what_asks_for_no_partition_goes_where_most_is_left() -> None:
 
 @in_virtual_time
 async def test_each_reason_is_counted() -> None:
-    nodes = [
+    nodes: list[dict[str, Any]] = [
         {"name": "a", "taints": [_GPU_TAINT]},
         {"name": "b", "capacity": {"cpu": 1}},
         {"name": "c", "capacity": {"cpu": 1, "memory": "1Gi"}},
@@ -209,7 +209,9 @@ async def test_spreading() -> None:
 @in_virtual_time
 async def test_host_ports_are_taken_once() -> None:
     async with hollow_world({"name": "a"}) as api:
-        ports = {"containers": [{"name": "c", "image": "i", "ports": [{"containerPort": 80, "hostPort": 8080}]}]}
+        ports: dict[str, Any] = {
+            "containers": [{"name": "c", "image": "i", "ports": [{"containerPort": 80, "hostPort": 8080}]}]
+        }
         make(api, pod("one", **ports), pod("two", **ports))
         await quiet(api)
         assert place_of(api, "one") == "a"
