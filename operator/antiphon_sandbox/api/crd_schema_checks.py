@@ -89,10 +89,14 @@ def _list_causes(raw: Mapping[str, Any], path: str) -> Iterator[Cause]:
         yield unsupported(f"{path}.x-kubernetes-list-type", kind, _LIST_TYPES)
     elif kind == "map" and isinstance(items, Mapping):
         yield from _key_causes(raw, items, path)
-    elif kind == "set" and isinstance(items, Mapping) and items.get("type") == "object":
-        if items.get("x-kubernetes-map-type") != "atomic":
-            why = "must be atomic as item of a list with x-kubernetes-list-type=set"
-            yield invalid(f"{path}.items.x-kubernetes-map-type", items.get("x-kubernetes-map-type"), why)
+    elif kind == "set" and isinstance(items, Mapping):
+        yield from _set_causes(items, f"{path}.items.x-kubernetes-map-type")
+
+
+def _set_causes(items: Mapping[str, Any], path: str) -> Iterator[Cause]:
+    kind = items.get("x-kubernetes-map-type")
+    if items.get("type") == "object" and kind != "atomic":
+        yield invalid(path, kind, "must be atomic as item of a list with x-kubernetes-list-type=set")
 
 
 def _key_causes(raw: Mapping[str, Any], items: Mapping[str, Any], path: str) -> Iterator[Cause]:

@@ -51,7 +51,27 @@ def custom_schema(raw: Raw) -> Schema:
     """The schema with what every object has beside it."""
     text = {"type": "string"}
     common = {"apiVersion": text, "kind": text, "metadata": OBJECT_META}
-    return Schema({**raw, "properties": {**(raw.get("properties") or {}), **common}}, resolve)
+    return Schema({**_with_embedded(raw), "properties": {**_parts_of(raw), **common}}, resolve)
+
+
+def _parts_of(raw: Raw) -> dict[str, Raw]:
+    return {name: _with_embedded(part) for name, part in (raw.get("properties") or {}).items()}
+
+
+def _with_embedded(raw: Raw) -> Raw:
+    """The schema with what the objects within objects have."""
+    found = dict(raw)
+    for keyword in ("items", "additionalProperties"):
+        if isinstance(raw.get(keyword), Mapping):
+            found[keyword] = _with_embedded(raw[keyword])
+    if "properties" in raw:
+        found["properties"] = _parts_of(raw)
+    if raw.get("x-kubernetes-embedded-resource"):
+        text = {"type": "string"}
+        common = {"apiVersion": text, "kind": text, "metadata": OBJECT_META}
+        found["properties"] = {**found.get("properties", {}), **common}
+        found["required"] = list(dict.fromkeys([*(raw.get("required") or ()), "apiVersion", "kind"]))
+    return found
 
 
 def _column(column: Mapping[str, Any]) -> Column:

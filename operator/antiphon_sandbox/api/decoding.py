@@ -69,9 +69,10 @@ def decode(resource: Resource, obj: Obj, options: WriteOptions, keep_nulls: bool
     obj["apiVersion"], obj["kind"] = resource.api_version, resource.kind
     _drop_unknown(resource, obj, options)
     _drop_nulls(obj["metadata"])
-    typed = {"metadata": obj["metadata"]} if resource.custom else obj
-    if wrong := next(_wrong_types(resource.schema, typed, ""), None):
-        raise _unfit(resource, wrong)
+    meta = resource.schema.child("metadata") if resource.custom else None
+    wrong = _wrong_types(meta or resource.schema, obj["metadata"] if meta else obj, "", resource.kind)
+    if found := next(wrong, None):
+        raise _unfit(resource, found)
     if resource.custom:
         set_custom_defaults(resource, obj, keep_nulls)
     else:
@@ -107,7 +108,7 @@ def _drop_unknown(resource: Resource, obj: Obj, options: WriteOptions) -> None:
     pruning.prune(resource.schema, obj, "", dropped)
     if not dropped or options.validation == "Ignore":
         return
-    told = [f'unknown field "{path}"' for path in dropped]
+    told = [f'unknown field "{path}"' for path in sorted(dropped)]
     if options.validation == "Strict":
         raise _unfit(resource, f"strict decoding error: {', '.join(told)}")
     options.warnings.extend(told)
@@ -117,26 +118,34 @@ def _unfit(resource: Resource, why: str) -> UnfitError:
     return UnfitError(resource.kind, resource.version, why)
 
 
-_GO_TYPES = {"object": "map[string]interface {}", "array": "[]interface {}", "boolean": "bool"}
-
-
 def _go_word(json_word: str) -> str:
-    return "number" if json_word == "integer" else json_word
+    return {"integer": "number", "boolean": "bool"}.get(json_word, json_word)
 
 
-def _wrong_types(schema: Schema, value: Any, path: str) -> Iterator[str]:
-    """What Go's decoder would not put into the fields of a built-in kind."""
+def _wrong_types(schema: Schema, value: Any, path: str, holder: str) -> Iterator[str]:
+    """What Go's decoder would not put into the fields of a built-in kind. `holder` is Go's name of what they are in."""
     expected = schema.raw.get("type")
     if value is None or expected is None or "oneOf" in schema.raw or schema.raw.get("format") == "int-or-string":
         return
     found = json_type(value)
     if found != expected and not (expected == "number" and found == "integer"):
-        go = _GO_TYPES.get(expected) or schema.raw.get("format") or expected
-        yield f"json: cannot unmarshal {_go_word(found)} into Go struct field {path} of type {go}"
+        yield f"json: cannot unmarshal {_go_word(found)} into Go struct field {holder}.{path} of type {_go_type(schema)}"
     elif found == "object":
+        holder = schema.go_name or holder
         for name, below in value.items():
             if (part := schema.child(name)) is not None:
-                yield from _wrong_types(part, below, f"{path}.{name}" if path else name)
+                at = path if name not in schema.properties else f"{path}.{name}" if path else name
+                yield from _wrong_types(part, below, at, holder)
     elif found == "array" and (items := schema.items) is not None:
         for item in value:
-            yield from _wrong_types(items, item, path)
+            yield from _wrong_types(items, item, path, holder)
+
+
+def _go_type(schema: Schema) -> str:
+    if schema.go_name:
+        return f"v1.{schema.go_name}"
+    if schema.type == "array":
+        return f"[]{_go_type(schema.items)}" if schema.items is not None else "[]interface {}"
+    if schema.type == "object":
+        return f"map[string]{_go_type(schema.values)}" if schema.values is not None else "map[string]interface {}"
+    return str(_go_word(str(schema.type)) if schema.type == "boolean" else schema.raw.get("format") or schema.type)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from antiphon_sandbox.api import errors
+from antiphon_sandbox.api.causes import Cause
 from antiphon_sandbox.api.resources import Resource
 from antiphon_sandbox.api.store import Store
 from antiphon_sandbox.objects import Obj, is_deleting, name_of, parse_time, timestamp, uid_of, walk
 
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
+_PERMANENT = frozenset({"default", "kube-public", "kube-system"})
 
 
 @dataclass(frozen=True)
@@ -27,19 +29,39 @@ class DeleteOptions:
     dry_run: bool = False
 
     @classmethod
-    def from_body(cls, body: dict[str, Any], query: dict[str, str]) -> DeleteOptions:
+    def from_body(cls, body: Any, query: Mapping[str, str]) -> DeleteOptions:
+        """ApiError 400 or 422 when they make no sense."""
+        if not isinstance(body, dict) or body.get("kind", "DeleteOptions") != "DeleteOptions":
+            kind = body.get("kind") if isinstance(body, dict) else ""
+            raise errors.bad_request(f'no kind "{kind}" is registered for version "v1" in scheme "antiphon_sandbox"')
         preconditions = body.get("preconditions") or {}
         grace = query.get("gracePeriodSeconds", body.get("gracePeriodSeconds"))
+        if grace is not None and not str(grace).lstrip("-").isdecimal():
+            raise errors.bad_request(f'strconv.ParseInt: parsing "{grace}": invalid syntax')
         propagation: Any = query.get("propagationPolicy") or body.get("propagationPolicy")
-        if propagation not in (None, "Background", "Foreground", "Orphan"):
-            raise errors.bad_request(f"propagationPolicy {propagation!r}; it must be Background, Foreground or Orphan")
+        runs = [*([query["dryRun"]] if "dryRun" in query else ()), *(body.get("dryRun") or ())]
+        if causes := list(_option_causes(body, propagation, runs)):
+            raise errors.invalid_options("DeleteOptions", causes)
         return cls(
             uid=preconditions.get("uid"),
             revision=preconditions.get("resourceVersion"),
             grace_seconds=None if grace is None else int(grace),
             propagation=propagation or ("Orphan" if body.get("orphanDependents") else None),
-            dry_run="All" in (query.get("dryRun"), *(body.get("dryRun") or ())),
+            dry_run=bool(runs),
         )
+
+
+def _option_causes(body: Mapping[str, Any], propagation: Any, runs: list[str]) -> Iterator[Cause]:
+    if propagation not in (None, "Background", "Foreground", "Orphan"):
+        listed = '"Foreground", "Background", "Orphan", "nil"'
+        message = f'Unsupported value: "{propagation}": supported values: {listed}'
+        yield Cause("FieldValueNotSupported", message, "propagationPolicy")
+    elif propagation and body.get("orphanDependents") is not None:
+        why = "orphanDependents and deletionPropagation cannot be both set"
+        yield Cause("FieldValueInvalid", f'Invalid value: "{propagation}": {why}', "propagationPolicy")
+    if any(run != "All" for run in runs):
+        shown = " ".join(f'"{run}"' for run in runs)
+        yield Cause("FieldValueNotSupported", f'Unsupported value: [{shown}]: supported values: "All"', "dryRun")
 
 
 class Deleter:
@@ -51,6 +73,8 @@ class Deleter:
 
     def delete(self, resource: Resource, obj: Obj, options: DeleteOptions) -> tuple[Obj, bool]:
         """The object's last or present state, and whether it is gone."""
+        if resource.name == "namespaces" and name_of(obj) in _PERMANENT:
+            raise errors.forbidden(resource, name_of(obj), "this namespace may not be deleted")
         _check_preconditions(resource, obj, options)
         grace = _grace(resource, obj, options)
         finalizers = self._finalizers(obj, options)

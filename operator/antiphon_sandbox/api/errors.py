@@ -83,12 +83,33 @@ def unsupported_patch(accepted: Sequence[str]) -> ApiError:
     return ApiError(415, "UnsupportedMediaType", message)
 
 
+def unsupported_body() -> ApiError:
+    return unsupported_patch(("application/json", "application/yaml", "application/vnd.kubernetes.protobuf"))
+
+
 def unsupported_media() -> ApiError:
     return ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type")
 
 
 def expired(revision: int, oldest: int) -> ApiError:
     return ApiError(410, "Expired", f"too old resource version: {revision} ({oldest})")
+
+
+def list_too_old() -> ApiError:
+    return ApiError(410, "Expired", "The resourceVersion for the provided list is too old.")
+
+
+def too_large_revision(revision: int, current: int) -> ApiError:
+    """Of a revision that is yet to come: the client asks again soon."""
+    cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+    message = f"Timeout: Too large resource version: {revision}, current: {current}"
+    return ApiError(504, "Timeout", message, {"causes": [cause], "retryAfterSeconds": 1})
+
+
+def not_acceptable() -> ApiError:
+    """No form that a client accepts is served."""
+    served = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+    return ApiError(406, "NotAcceptable", f"only the following media types are accepted: {served}")
 
 
 def invalid(resource: Resource, name: str, causes: Sequence[Cause]) -> ApiError:

@@ -134,11 +134,17 @@ def compare(schema: Schema | None, old: Any, new: Any) -> tuple[FieldSet, FieldS
     """The fields that changed or came, and those that went."""
     if old is new or (old == new and type(old) is type(new)):
         return {}, {}
+    old, new = _as_filled(old, new), _as_filled(new, old)
     if isinstance(old, dict) and isinstance(new, dict) and (old or new) and not (schema and schema.atomic):
         return _compare_fields(schema, old, new)
     if isinstance(old, list) and isinstance(new, list) and schema is not None and is_keyed(schema):
         return _compare_items(schema, old, new)
     return MEMBER, {}
+
+
+def _as_filled(value: Any, other: Any) -> Any:
+    """Beside a map or list that is not empty, null is an empty one."""
+    return type(other)() if value is None and other and isinstance(other, (dict, list)) else value
 
 
 def _compare_fields(schema: Schema | None, old: dict[str, Any], new: dict[str, Any]) -> tuple[FieldSet, FieldSet]:

@@ -6,14 +6,17 @@ import asyncio
 import ipaddress
 import logging
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 from aiohttp import web
 
 from antiphon_sandbox.api import bodies, discovery, openapi, requests, reviews
+from antiphon_sandbox.api.calls import Call, json_response
 from antiphon_sandbox.api.errors import PageNotFoundError, method_not_allowed
 from antiphon_sandbox.api.local import Api
-from antiphon_sandbox.api.requests import APPLY, Call, json_response
+from antiphon_sandbox.api.patching import APPLY
+from antiphon_sandbox.api.resources import Registry, Resource
 from antiphon_sandbox.api.targets import target_of
 from antiphon_sandbox.api.write_options import options_of
 from antiphon_sandbox.kube import ApiError
@@ -63,7 +66,7 @@ class ApiServer:
 
     async def start(self) -> None:
         """Listens; OSError when the port is taken."""
-        server = web.Server(self._handle, access_log=None)
+        server = web.Server(self._handle, access_log=None, request_factory=_request)
         self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=0.2)
         await self._runner.setup()
         listener = socket.create_server((self._host, self.port), family=_family(self._host), backlog=1024)
@@ -113,18 +116,23 @@ class ApiServer:
 
     async def _answer_about_objects(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
         if parts[0] == "apis" and (kind := discovery.review_kind(parts[1], parts[2], parts[3])):
+            if request.method != "POST":
+                raise method_not_allowed()
             review = bodies.read(await request.read(), request.content_type, parts[1], parts[2], kind)
             return json_response(reviews.answer(kind, review), 201)
         target = target_of(self._api.registry, parts)
         verb = requests.VERBS.get(request.method)
         if verb is None:
             raise method_not_allowed()
-        body = await request.read() if request.can_read_body else b""
-        if len(body) > _LONGEST_BODY_BYTES:
-            raise ApiError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {_LONGEST_BODY_BYTES}")
+        try:
+            body = await request.read() if request.can_read_body else b""
+        except web.HTTPRequestEntityTooLarge as error:
+            message = f"Request entity too large: limit is {_LONGEST_BODY_BYTES}"
+            raise ApiError(413, "RequestEntityTooLarge", message) from error
         call = Call(
             self._api, request, target, body, options_of(request, target.subresource, request.content_type in APPLY)
         )
+        call.options.warnings.extend(_of_deprecation(self._api.registry, target.resource))
         response = await verb(call)
         for warning in call.options.warnings:
             escaped = warning.replace("\\", "\\\\").replace('"', '\\"')
@@ -149,6 +157,9 @@ class ApiServer:
                 return json_response(discovery.group(registry, group))
             case ["apis", group, version]:
                 return json_response(discovery.resource_list(registry, group, version))
+            case ["openapi", "v2"]:
+                body, media = openapi.old_document("proto-openapi" in request.headers.get("Accept", ""))
+                return web.Response(body=body, headers={"Content-Type": media})
             case ["openapi", "v3"]:
                 return json_response(openapi.index(registry))
             case ["openapi", "v3", *path]:
@@ -157,11 +168,25 @@ class ApiServer:
                 return _plain_page(parts, registry)
 
 
+def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: asyncio.Task[None]) -> web.BaseRequest:
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=_LONGEST_BODY_BYTES)
+
+
+def _of_deprecation(registry: Registry, resource: Resource) -> Iterator[str]:
+    if not resource.definition.get("deprecated"):
+        return
+    current = next(
+        (other for other in registry if other.name == resource.name and not other.definition.get("deprecated")), None
+    )
+    instead = f"; use {current.api_version} {current.kind}" if current else ""
+    yield resource.definition.get("deprecationWarning") or (
+        f"{resource.api_version} {resource.kind} is deprecated{instead}"
+    )
+
+
 def _plain_page(parts: list[str], registry: Any) -> web.Response | None:
     match parts:
-        case ["openapi", "v2"]:  # of which kubectl wants no more than that it is there
-            info = {"title": "Kubernetes (Antiphon sandbox)", "version": "v1.36"}
-            return json_response({"swagger": "2.0", "info": info, "paths": {}, "definitions": {}})
         case ["version"]:
             return json_response(_VERSION)
         case [page, *_] if page in _HEALTH:

@@ -18,7 +18,7 @@ def selector_of(resource: Resource, query: Mapping[str, str], name: str = "") ->
     fields = query.get("fieldSelector", "")
     if name:
         fields = ",".join(filter(None, (fields, f"metadata.name={name}")))
-    more = tuple(path.strip(".") for path in _selectable(resource))
+    more = tuple(path.strip(".") for path in _selectable(resource)) if resource.custom else None
     return parse(resource.name, query.get("labelSelector", ""), fields, more)
 
 
@@ -44,17 +44,16 @@ def page_of(store: Store, objects: Objects, query: Mapping[str, str]) -> tuple[O
         objects = [obj for obj in objects if (namespace_of(obj), name_of(obj)) > last]
     limit = _limit(query)
     if limit and len(objects) > limit:
-        metadata["remainingItemCount"] = len(objects) - limit
+        if not query.get("labelSelector") and not query.get("fieldSelector"):
+            metadata["remainingItemCount"] = len(objects) - limit
         objects = objects[:limit]
         metadata["continue"] = _token(objects[-1], metadata["resourceVersion"])
     return objects, metadata
 
 
 def _limit(query: Mapping[str, str]) -> int:
-    text = query.get("limit") or "0"
-    if not text.isdecimal():
-        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
-    return int(text)
+    """Zero or less is no limit."""
+    return max(int(query.get("limit") or 0), 0)
 
 
 def _token(last: Obj, revision: str) -> str:
@@ -68,4 +67,4 @@ def _read_token(token: str) -> tuple[tuple[str, str], str]:
         namespace, name = read["after"]
         return (str(namespace), str(name)), str(read["revision"])
     except (ValueError, KeyError, TypeError, binascii.Error) as error:
-        raise bad_request("continue key is not valid") from error
+        raise bad_request("invalid continue token: continue key is not valid") from error

@@ -51,8 +51,12 @@ _ALWAYS_THERE: Obj = {
         "template": {"metadata": {}, "spec": {"containers": []}},
         "jobTemplate": {"metadata": {}, "spec": {"template": {"metadata": {}, "spec": {"containers": []}}}},
         "containers": [],
+        "names": {},
     },
-    "status": {},
+    "status": {"acceptedNames": {"kind": "", "plural": ""}},
+    "source": {},
+    "reportingComponent": "",
+    "reportingInstance": "",
 }
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from antiphon_sandbox.api.errors import not_acceptable
 from antiphon_sandbox.api.resources import Resource
 from antiphon_sandbox.api.tables import table
+from antiphon_sandbox.kube import ApiError
 from antiphon_sandbox.objects import Obj, Objects
 
 _META = "meta.k8s.io/v1"
@@ -41,6 +43,7 @@ class Form:
                 return {"kind": kind, "apiVersion": _META, "metadata": metadata, "items": items}
             case _:
                 items = [_item(resource, obj) for obj in objects]
+                metadata = {"continue": "", **metadata} if resource.custom else metadata
                 kind = f"{resource.kind}List"
                 return {"kind": kind, "apiVersion": resource.api_version, "metadata": metadata, "items": items}
 
@@ -59,17 +62,34 @@ class Form:
         return one
 
 
-def form_of(accept: str, include_object: str | None) -> Form:
-    """The first form in Accept that is served here."""
+_MEDIA = frozenset(
+    {"", "*/*", "application/*", "application/json", "application/yaml", "application/vnd.kubernetes.protobuf"}
+)
+
+
+def form_of(accept: str, include_object: str | None, of_list: bool = False) -> Form:
+    """The first form in Accept that is served here; ApiError 406 when there is none."""
     include: Any = include_object if include_object in ("None", "Metadata", "Object") else "Metadata"
     for wanted in accept.split(","):
-        if "as=Table" in wanted:
-            return Form("Table", include)
-        if "as=PartialObjectMetadata" in wanted:
-            return Form("Metadata")
-        if "json" in wanted or "*/*" in wanted:
-            break
-    return Form()
+        media, *parameters = (part.strip() for part in wanted.split(";"))
+        if media not in _MEDIA:
+            continue
+        kind = next((part.removeprefix("as=") for part in parameters if part.startswith("as=")), None)
+        match kind:
+            case None:
+                return Form()
+            case "Table":
+                return Form("Table", include)
+            case "PartialObjectMetadata" | "PartialObjectMetadataList" if kind.endswith("List") == of_list:
+                return Form("Metadata")
+            case "PartialObjectMetadata" | "PartialObjectMetadataList":
+                raise _of_other_kind(kind)
+    raise not_acceptable()
+
+
+def _of_other_kind(kind: str) -> ApiError:
+    what = "not a list" if kind.endswith("List") else "a list"
+    return ApiError(406, "NotAcceptable", f"you requested {kind}, but the requested object is {what}")
 
 
 def served(resource: Resource, obj: Obj) -> Obj:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import orjson
+
 from antiphon_sandbox.api.crds import OBJECT_META
 from antiphon_sandbox.api.errors import PageNotFoundError
 from antiphon_sandbox.api.resources import Registry, Resource
@@ -24,6 +26,23 @@ _PATCHES = (
     "application/merge-patch+json",
     "application/strategic-merge-patch+json",
 )
+
+
+_INFO = {"title": "Kubernetes (Antiphon sandbox)", "version": "v1.36"}
+_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+
+
+def old_document(as_protobuf: bool) -> tuple[bytes, str]:
+    """OpenAPI v2, of which kubectl wants no more than that it is there: without definitions. Body and media type."""
+    if not as_protobuf:
+        return orjson.dumps({"swagger": "2.0", "info": _INFO, "paths": {}, "definitions": {}}), "application/json"
+    info = b"".join(_text(number, value) for number, value in enumerate(_INFO.values(), start=1))
+    return _text(1, "2.0") + b"\x12" + bytes([len(info)]) + info, _PROTOBUF
+
+
+def _text(number: int, value: str) -> bytes:
+    """A text field of a protobuf message; short ones only."""
+    return bytes([number << 3 | 2, len(value)]) + value.encode()
 
 
 def index(registry: Registry) -> Obj:
@@ -60,8 +79,7 @@ def _document(resources: list[Resource], base: str) -> Obj:
         paths.update(_paths(resource, base, name))
     for name in _referred(schemas):
         schemas[name] = described(name)
-    info = {"title": "Kubernetes (Antiphon sandbox)", "version": "v1.36"}
-    return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}}
+    return {"openapi": "3.0.0", "info": _INFO, "paths": paths, "components": {"schemas": schemas}}
 
 
 def _schema_name(resource: Resource) -> str:

@@ -28,6 +28,8 @@ class Schema:
 
     def __init__(self, raw: Raw, resolve: Resolve = lambda raw: raw, bare_is_open: bool = False) -> None:
         self.raw = resolve(raw)
+        self.go_name = str(raw.get("$ref", "")).rpartition(".")[2]
+        """The name of its structure upstream; empty where it has none."""
         self._resolve = resolve
         self._bare_is_open = bare_is_open = bare_is_open or self.raw is not raw  # what is referred to is built in
         raw = self.raw

@@ -9,11 +9,14 @@ from typing import Any
 
 from antiphon_sandbox.api.errors import bad_request
 from antiphon_sandbox.api.names import label_key_problem, label_value_problem
+from antiphon_sandbox.kube import ApiError
 from antiphon_sandbox.objects import Obj, expression_matches, labels_of, walk
 
 Matches = Callable[[Obj], bool]
 
-_TOKEN = re.compile(r"\s*(==|!=|=|!|\(|\)|,|[^\s=!(),]+)")
+_TOKEN = re.compile(r"\s*(==|!=|=|!|\(|\)|,|<|>|[^\s=!(),<>]+)")
+_SIGNS = frozenset({"", "==", "!=", "=", "!", "(", ")", ",", "<", ">"})
+_COMPARISONS = {">": "Gt", "<": "Lt"}
 _COMMON_FIELDS = ("metadata.name", "metadata.namespace")
 _MORE_FIELDS: dict[str, tuple[str, ...]] = {
     "pods": (
@@ -72,23 +75,32 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def parse(resource: str, labels: str, fields: str, more_fields: tuple[str, ...] = ()) -> Selector:
-    """From the query; ApiError 400 says what is wrong with it."""
+def parse(resource: str, labels: str, fields: str, more_fields: tuple[str, ...] | None = None) -> Selector:
+    """From the query; ApiError 400 says what is wrong with it. A custom kind says which more fields it has."""
     return Selector(tuple(_LabelParser(labels).requirements()), tuple(_fields(resource, fields, more_fields)))
 
 
-def _fields(resource: str, text: str, more: tuple[str, ...]) -> list[tuple[tuple[str, ...], bool, str]]:
-    known = (*_COMMON_FIELDS, *_MORE_FIELDS.get(resource, ()), *more)
+def _fields(resource: str, text: str, more: tuple[str, ...] | None) -> list[tuple[tuple[str, ...], bool, str]]:
+    own = _MORE_FIELDS.get(resource) if more is None else more
+    known = (*_COMMON_FIELDS, *(own or ()))
     found = []
     for part in filter(None, text.split(",")):
-        match = re.fullmatch(r"([^=!]+)(==|!=|=)(.*)", part.strip())
+        match = re.fullmatch(r"([^=!]*)(==|!=|=)(.*)", part.strip())
         if match is None:
-            raise bad_request(f'invalid selector: "{part}"; can\'t understand "{part}"')
+            raise bad_request(f"invalid selector: '{text}'; can't understand '{part}'")
+        if not match[1] and not match[3]:
+            continue
         if match[1] not in known:
-            listed = ", ".join(f'"{name}"' for name in known)
-            raise bad_request(f'"{match[1]}" is not a known field selector: only {listed}')
+            raise _unknown_field(match[1], own is not None)
         found.append((tuple(match[1].split(".")), match[2] != "!=", match[3]))
     return found
+
+
+def _unknown_field(field: str, has_more: bool) -> ApiError:
+    if has_more:
+        return bad_request(f"field label not supported: {field}")
+    listed = ", ".join(f'"{name}"' for name in _COMMON_FIELDS)
+    return bad_request(f'"{field}" is not a known field selector: only {listed}')
 
 
 class _LabelParser:
@@ -99,11 +111,16 @@ class _LabelParser:
         self._at = 0
 
     def requirements(self) -> list[dict[str, Any]]:
-        found = []
-        while self._at < len(self._tokens):
+        found: list[dict[str, Any]] = []
+        while self._tokens:
+            if self._peek() in _SIGNS - {"!"}:
+                after = "identifier after ','" if found else "!, identifier, or 'end of string'"
+                raise bad_request(f"found '{self._peek()}', expected: {after}")
             found.append(self._requirement())
-            if self._at < len(self._tokens) and (token := self._next()) != ",":
-                raise _unparsable(f"found '{token}', expected: ',' or 'end of string'")
+            if self._at == len(self._tokens):
+                break
+            if (token := self._next()) != ",":
+                raise bad_request(f"found '{token}', expected: ',' or 'end of string'")
         return found
 
     def _next(self) -> str:
@@ -127,13 +144,18 @@ class _LabelParser:
             case "in" | "notin" as word:
                 self._next()
                 return {"key": key, "operator": "In" if word == "in" else "NotIn", "values": self._values()}
+            case ">" | "<" as sign:
+                self._next()
+                return {"key": key, "operator": _COMPARISONS[sign], "values": [self._number()]}
             case other:
                 raise _unparsable(f"found '{other}', expected: in, notin, =, ==, !=, gt, lt")
 
     def _key(self) -> str:
         key = self._next()
+        if key in _SIGNS:
+            raise _unparsable(f"found '{key}', expected: identifier")
         if problem := label_key_problem(key):
-            raise _unparsable(f'invalid label key "{key}": {problem}' if key else "found '', expected: identifier")
+            raise _unparsable(f'invalid label key "{key}": {problem}')
         return key
 
     def _value(self) -> str:
@@ -142,9 +164,15 @@ class _LabelParser:
             raise _unparsable(f'invalid label value: "{value}": {problem}')
         return value
 
+    def _number(self) -> str:
+        value = self._next()
+        if not value.lstrip("-").isdecimal():
+            raise _unparsable(f"for 'Gt', 'Lt' operators, the value must be an integer: {value!r}")
+        return value
+
     def _values(self) -> list[str]:
         if (token := self._next()) != "(":
-            raise _unparsable(f"found '{token}', expected: '('")
+            raise _unparsable(f"found '{token}' expected: '('")
         values: list[str] = []
         while True:
             word = self._next()
@@ -156,5 +184,5 @@ class _LabelParser:
                 values.append(word)
 
 
-def _unparsable(why: str) -> Exception:
+def _unparsable(why: str) -> ApiError:
     return bad_request(f"unable to parse requirement: {why}")

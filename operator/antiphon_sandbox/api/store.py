@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, Protocol
 
 from antiphon_sandbox.api.errors import expired
-from antiphon_sandbox.kube import Event
+from antiphon_sandbox.kube import ApiError, Event
 from antiphon_sandbox.objects import Obj, name_of, namespace_of, uid_of
 
 Key = tuple[str, str, str]
@@ -141,6 +141,13 @@ class Store:
         if revision < oldest:
             raise expired(revision, oldest)
         return [event for event in self._history[resource] if event.revision > revision]
+
+    def has_changed_since(self, resource: str, revision: int) -> bool:
+        """Whether the list of then might not be that of now."""
+        try:
+            return bool(self.since(resource, revision))
+        except ApiError:
+            return True
 
     def compact(self) -> None:
         """Forgets what happened before now: watches from older revisions are refused with 410."""

@@ -28,12 +28,22 @@ def target_of(registry: Registry, parts: list[str]) -> Target:
     if rest[0] == "namespaces" and len(rest) > 2 and not (core and _is_of_namespace(rest)):
         namespace, rest = rest[1], rest[2:]
     plural, name, subresource, *more = [*rest, "", ""]
-    resource = registry.find(group, version, plural)
-    if any(more) or (namespace and not resource.namespaced):
-        raise not_served()
+    resource = _resource(registry, group, version, plural)
+    misplaced = bool(namespace) != resource.namespaced and bool(namespace or name)
+    if any(more) or misplaced:
+        raise PageNotFoundError if resource.custom else not_served()
     if subresource and subresource not in resource.subresources:
         raise not_found(resource, name) if resource.custom else not_served()
     return Target(resource, namespace, name, subresource)
+
+
+def _resource(registry: Registry, group: str, version: str, plural: str) -> Resource:
+    if any(resource.custom for resource in registry.of_version(group, version)):
+        found = next((found for found in registry.of_version(group, version) if found.plural == plural), None)
+        if found is None:
+            raise PageNotFoundError
+        return found
+    return registry.find(group, version, plural)
 
 
 def _is_of_namespace(rest: list[str]) -> bool:

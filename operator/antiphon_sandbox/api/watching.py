@@ -12,10 +12,10 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from antiphon_sandbox.api.errors import bad_request
 from antiphon_sandbox.api.listing import selected, selector_of
 from antiphon_sandbox.api.local import Api
 from antiphon_sandbox.api.negotiation import Form
+from antiphon_sandbox.api.read_options import check_watch
 from antiphon_sandbox.api.targets import Target
 from antiphon_sandbox.kube import ApiError, Event
 from antiphon_sandbox.objects import Obj, namespace_of
@@ -39,7 +39,7 @@ class Watch:
         self._is_plain = form.kind == "Object"
         self._bookmarks = query.get("allowWatchBookmarks") in ("true", "1")
         self._initial = query.get("sendInitialEvents")
-        self._revision = _revision(query.get("resourceVersion", ""))
+        self._revision = check_watch(query)
         timeout = float(query.get("timeoutSeconds") or 0) or random.uniform(*_LONGEST_SECONDS)  # noqa: S311
         self._ends = time.monotonic() + timeout
         self._waiting: deque[Event] = deque()
@@ -158,12 +158,6 @@ def _at_revision(event: Event) -> Obj:
     """The last state that the watch knew, at the revision at which it left."""
     old = event.old or event.object
     return {**old, "metadata": {**old["metadata"], "resourceVersion": str(event.revision)}}
-
-
-def _revision(text: str) -> int:
-    if text and not text.isdecimal():
-        raise bad_request(f'Invalid value: "{text}": resource version must be a non-negative integer')
-    return int(text or 0)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

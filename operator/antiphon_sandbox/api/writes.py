@@ -15,9 +15,18 @@ from antiphon_sandbox.api.cautions import about_finalizers, without_twins
 from antiphon_sandbox.api.decoding import WriteOptions, copied, decode
 from antiphon_sandbox.api.defaults import prepare
 from antiphon_sandbox.api.managed import Manager
+from antiphon_sandbox.api.object_changes import (
+    changed_for_ever,
+    claimed_part,
+    ill_typed,
+    is_gone,
+    is_new_generation,
+    is_same,
+    tidy,
+    with_kept_parts,
+)
 from antiphon_sandbox.api.priorities import set_priority
 from antiphon_sandbox.api.resources import Registry, Resource
-from antiphon_sandbox.api.schema_checks import invalid as invalid_value
 from antiphon_sandbox.api.store import Store
 from antiphon_sandbox.api.typed import mistakes
 from antiphon_sandbox.api.validation import Validator
@@ -25,16 +34,6 @@ from antiphon_sandbox.kube import ApiError
 from antiphon_sandbox.objects import Obj, is_deleting, name_of, namespace_of, timestamp
 
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
-_SYSTEM_METADATA = (
-    "name",
-    "namespace",
-    "uid",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-    "generation",
-    "selfLink",
-)
 # Their status may come with the object, at creation.
 _STATUS_AT_CREATION = frozenset(
     {
@@ -84,6 +83,7 @@ class Writer:
         if resource.separates_status and resource.name not in _STATUS_AT_CREATION:
             obj.pop("status", None)
         decode(resource, obj, options)
+        tidy(obj)
         self._manage(resource, None, obj, options, managers)
         if not resource.custom:
             prepare(resource.name, obj)
@@ -92,7 +92,6 @@ class Writer:
         about_finalizers(obj, None, options.warnings)
         if self._store.get(resource.name, namespace_of(obj), name_of(obj)):
             raise errors.already_exists(resource, name_of(obj))
-        _tidy(obj)
         self._addresses.assign(resource.name, obj)
         if options.dry_run:
             return obj
@@ -138,23 +137,23 @@ class Writer:
         self, resource: Resource, old: Obj, new: Obj, options: WriteOptions, managers: list[Manager] | None
     ) -> Obj:
         check_revision(resource, old, new)
-        if immutable := _changed_for_ever(old, new):
+        if immutable := changed_for_ever(old, new):
             raise errors.invalid(resource, name_of(old), immutable)
         without_twins(new["metadata"], options.warnings)
         decode(resource, new, options, keep_nulls=managers is not None)
-        new = _with_kept_parts(resource, old, new, options.subresource)
-        _tidy(new)
-        if "generation" in new["metadata"] and _is_new_generation(resource, old, new):
+        new = with_kept_parts(resource, old, new, options.subresource)
+        tidy(new)
+        if "generation" in new["metadata"] and is_new_generation(resource, old, new):
             new["metadata"]["generation"] += 1
         self._manage(resource, old, new, options, managers)
         self._addresses.assign(resource.name, new, old)
         self._validator.check(resource, new, old, subresource=options.subresource)
         about_finalizers(new, old, options.warnings)
-        if _same(old, new):
+        if is_same(old, new):
             return old
         if options.dry_run:
             return new
-        if _is_gone(new):
+        if is_gone(new):
             return self._store.remove(resource.name, self._stored(resource, new))
         self._define(resource, new)
         return self._store.put(resource.name, self._stored(resource, new))
@@ -175,11 +174,11 @@ class Writer:
             why = f"uid mismatch: the provided object specified uid {metadata['uid']}, and no existing object was found"
             raise errors.conflict(resource, name, why)
         if wrong := list(mistakes(resource.schema, applied)):
-            raise _ill_typed(resource, applied, wrong)
+            raise ill_typed(resource, applied, wrong)
         metadata.pop("resourceVersion", None)
         if resource.namespaced:
             metadata.setdefault("namespace", namespace)
-        claimed = _claimed(resource, applied, options.subresource)
+        claimed = claimed_part(resource, applied, options.subresource)
         merged, managers = managed.apply(
             resource.schema,
             live or {},
@@ -230,80 +229,3 @@ class Writer:
     def _stored(self, resource: Resource, obj: Obj) -> Obj:
         """In the version that objects are stored in."""
         return {**obj, "apiVersion": self._registry.stored(resource.name).api_version}
-
-
-def _with_kept_parts(resource: Resource, old: Obj, new: Obj, subresource: str) -> Obj:
-    """The new object with what this way in may not change as it was."""
-    metadata = new["metadata"]
-    if subresource == "status":
-        kept = {name: value for name, value in old.items() if name != "status"}
-        new = {**copied(kept), **({"status": new["status"]} if new.get("status") is not None else {})}
-        metadata = new["metadata"]
-    elif resource.separates_status:
-        new = {name: value for name, value in new.items() if name != "status"}
-        if "status" in old:
-            new["status"] = old["status"]
-        new["metadata"] = metadata
-    for name in _SYSTEM_METADATA:
-        metadata.pop(name, None)
-        if name in old["metadata"]:
-            metadata[name] = old["metadata"][name]
-    metadata["resourceVersion"] = old["metadata"]["resourceVersion"]
-    return new
-
-
-def _claimed(resource: Resource, applied: Obj, subresource: str) -> Obj:
-    """What of an applied object this way in may claim."""
-    if subresource == "status":
-        return {name: value for name, value in applied.items() if name in ("apiVersion", "kind", "status")}
-    if resource.separates_status:
-        return {name: value for name, value in applied.items() if name != "status"}
-    return applied
-
-
-def _ill_typed(resource: Resource, applied: Obj, wrong: list[str]) -> ApiError:
-    metadata = applied["metadata"]
-    what = f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}"
-    version = resource.api_version if resource.group else f"/{resource.version}"
-    words = wrong[0] if len(wrong) == 1 else "\n".join(["errors:", *(f"  {one}" for one in wrong)])
-    message = f"failed to create typed patch object ({what}; {version}, Kind={resource.kind}): {words}"
-    return ApiError(500, "", message)
-
-
-def _changed_for_ever(old: Obj, new: Obj) -> list[Cause]:
-    """What nobody may change, changed nevertheless."""
-    found = []
-    for name in ("uid", "deletionTimestamp"):
-        given = new["metadata"].get(name)
-        if given and given != old["metadata"].get(name):
-            found.append(invalid_value(given, "field is immutable", f"metadata.{name}"))
-    return found
-
-
-def _is_new_generation(resource: Resource, old: Obj, new: Obj) -> bool:
-    """Somebody changed what is wanted."""
-    ignored = ("metadata", "status") if resource.separates_status else ("metadata",)
-    return any(old.get(name) != new.get(name) for name in {*old, *new} if name not in ignored)
-
-
-def _tidy(obj: Obj) -> None:
-    """Empty maps and lists of the metadata are not kept."""
-    for name in ("labels", "annotations", "finalizers", "ownerReferences", "managedFields", "generateName"):
-        if name in obj["metadata"] and not obj["metadata"][name]:
-            del obj["metadata"][name]
-
-
-def _same(old: Obj, new: Obj) -> bool:
-    one, other = old["metadata"], new["metadata"]
-    if {**old, "metadata": {**one, "managedFields": None}} != {**new, "metadata": {**other, "managedFields": None}}:
-        return False
-    return managed.same_managers(one.get("managedFields") or [], other.get("managedFields") or [])
-
-
-def _is_gone(obj: Obj) -> bool:
-    """It was to be deleted, and nothing holds it any more."""
-    held = obj["metadata"].get("finalizers") or (
-        obj["kind"] == "Namespace" and (obj.get("spec") or {}).get("finalizers")
-    )
-    graceful = obj["metadata"].get("deletionGracePeriodSeconds")
-    return is_deleting(obj) and not held and not graceful
