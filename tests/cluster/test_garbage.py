@@ -157,7 +157,7 @@ class TestNamespaces:
         refused = cluster.create(config_map("late"), leaving)
         refused.must_refuse(403, "Forbidden", f"unable to create new content in namespace {leaving}")
         cluster.patch("ConfigMap", "held", leaving, {"metadata": {"finalizers": None}})
-        cluster.wait_gone("Namespace", leaving)
+        cluster.wait_gone("ConfigMap", "held", leaving)
 
 
 def _remains(namespace: Obj) -> str:

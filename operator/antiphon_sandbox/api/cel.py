@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cel_expr_python import cel
-from cel_expr_python.ext import ext_math, ext_strings
+from cel_expr_python.ext import ext_math, ext_optional, ext_strings
 
 from antiphon_sandbox.api.cel_format import go_format
 
@@ -58,7 +58,7 @@ def _first_line(text: str) -> str:
 def _environment() -> Any:
     return cel.NewEnv(
         variables={"self": _DYN, "oldSelf": _DYN},
-        extensions=[ext_strings.ExtStrings(), ext_math.ExtMath()],
+        extensions=[ext_strings.ExtStrings(), ext_math.ExtMath(), ext_optional.ExtOptional()],
         functions=[cel.FunctionDecl(name, overloads) for name, overloads in _functions().items()],
     )
 

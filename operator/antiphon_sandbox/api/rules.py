@@ -47,10 +47,12 @@ class Rule:
     message_program: Program | None
     reason: str
     field_path: str
+    first: Program | None = None
+    """The rule where there is no value before, if it wants to be asked there too (optionalOldSelf)."""
 
     @property
     def is_transition(self) -> bool:
-        """It compares with the value before, and is asked only where there is one."""
+        """It compares with the value before, and is asked only where there is one, or where it wants to be."""
         return _OLD_SELF.search(self.text) is not None
 
 
@@ -81,7 +83,7 @@ class Rules:
         """What the object breaks. Of an update, what it broke already in a part that stays as it was is let pass."""
         new_view, old_view = self._view(obj), None if old is None else self._view(old)
         found = [] if self._holds_at_once(new_view) else list(self._ask(self._steady, new_view, old_view))
-        if old is not None:
+        if self._transitions:
             found += self._ask(self._transitions, new_view, old_view)
         return found
 
@@ -110,7 +112,7 @@ class Rules:
             before = dict(_walk(self._schema, old, rule.path, "", "")) if old is not None else {}
             for key, (path, value) in _walk(self._schema, obj, rule.path, "", ""):
                 was = before.get(key)
-                if rule.is_transition and was is None:
+                if rule.is_transition and was is None and rule.first is None:
                     continue
                 if not rule.is_transition and was is not None and was[1] == value:
                     continue
@@ -120,7 +122,8 @@ class Rules:
 
 def _ask_one(rule: Rule, path: str, value: Any, old: Any) -> Cause | None:
     try:
-        if rule.program.evaluate(value, old) is True:
+        program = rule.first if rule.first and old is None else rule.program
+        if program.evaluate(value, old) is True:
             return None
     except CelError as error:
         why = re.sub(r'^NOT_FOUND: Key not found in map : "(.*)"$', r"no such key: \1", str(error))
@@ -182,16 +185,19 @@ def _collect(raw: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[Rule]:
 
 def _compiled(rule: Mapping[str, Any], path: tuple[str, ...]) -> Rule:
     text = " ".join(rule["rule"].split()) if "\n" in rule["rule"] else rule["rule"].strip()
-    if rule.get("optionalOldSelf"):
-        raise RuleError(".".join(path), text, "optionalOldSelf is not known to the sandbox's API server")
+    first = None
     try:
-        program = compile_cel(rule["rule"])
+        if rule.get("optionalOldSelf"):
+            first = compile_cel(f"[optional.none()].all(oldSelf, \n{rule['rule']}\n)")
+            program = compile_cel(f"[optional.of(oldSelf)].all(oldSelf, \n{rule['rule']}\n)")
+        else:
+            program = compile_cel(rule["rule"])
         expression = rule.get("messageExpression")
         said = compile_cel(expression) if expression else None
     except CelError as error:
         raise RuleError(".".join(path), text, f"compilation failed: {error}") from error
     reason = rule.get("reason") or "FieldValueInvalid"
-    return Rule(path, text, program, rule.get("message", "").strip(), said, reason, rule.get("fieldPath", ""))
+    return Rule(path, text, program, rule.get("message", "").strip(), said, reason, rule.get("fieldPath", ""), first)
 
 
 def _conjunction(raw: Mapping[str, Any]) -> Program | None:

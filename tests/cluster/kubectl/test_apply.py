@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster_objects import agent, config_map, deployment, is_leaving
+from cluster_objects import agent, condition, config_map, deployment, is_leaving
 from kubectl_cli import Kubectl
 from watching import Obj
 
@@ -95,11 +95,21 @@ class TestApply:
         assert [line.split()[-1] for line in kubectl("apply", "-f", file).splitlines()] == ["created"] * 3
 
 
+def _is_left_alone(deployment: Obj) -> bool:
+    """Its controller is not about to write its status."""
+    seen = deployment.get("status", {}).get("observedGeneration") == deployment["metadata"]["generation"]
+    return bool(seen and condition(deployment, "Available")["reason"])
+
+
 class TestDiff:
     @_each_kind
     @pytest.mark.parametrize("how", [[], ["--server-side"]], ids=["client", "server"])
-    def test_its_exit_code_tells(self, kubectl: Kubectl, manifest: Obj, how: list[str]) -> None:
+    def test_its_exit_code_tells(
+        self, kubectl: Kubectl, cluster: Cluster, namespace: str, manifest: Obj, how: list[str]
+    ) -> None:
         kubectl("apply", *how, "-f", "-", stdin=manifest)
+        if manifest["kind"] == "Deployment":
+            cluster.wait("Deployment", "one", namespace, _is_left_alone)
         assert kubectl("diff", *how, "-f", "-", stdin=manifest) == ""
         labelled = {**manifest, "metadata": {"name": "one", "labels": {"tier": "web"}}}
         changed = kubectl.run("diff", *how, "-f", "-", stdin=labelled)

@@ -11,6 +11,9 @@ from own_nodes import own_node
 
 from cluster import MERGE, Cluster
 
+_packaged = pytest.mark.parametrize("kubectl", ["packaged"], indirect=True)
+"""What takes long and is the same in every kubectl is tested with one."""
+
 
 class TestRollout:
     def test_status(self, kubectl: Kubectl, cluster: Cluster, namespace: str, web: str) -> None:
@@ -70,6 +73,7 @@ class TestScale:
         assert "replicas is 9; it must be at most maxReplicas, 4" in kubectl.fails("scale", "va/one", "--replicas=9")
 
 
+@_packaged
 class TestSet:
     def test_image_and_env(self, kubectl: Kubectl, web: str) -> None:
         assert kubectl("set", "image", web, "main=busybox:3").split()[-2:] == ["image", "updated"]
@@ -160,6 +164,7 @@ class TestLogs:
             assert list(lines) == ["two\n", "three\n"]
 
 
+@_packaged
 class TestNodes:
     def test_cordon_and_uncordon(self, kubectl: Kubectl, cluster: Cluster, namespace: str) -> None:
         with own_node(cluster, slices=1) as node:

@@ -89,6 +89,15 @@ def test_transitions_are_asked_of_updates_only() -> None:
     assert said(found, thing(size=1), thing(size=2)) == [("spec", "Invalid value: self.size >= oldSelf.size")]
 
 
+def test_a_transition_may_want_to_be_asked_of_new_objects() -> None:
+    text = "oldSelf.hasValue() ? self.size >= oldSelf.value().size : self.size == 0"
+    found = rules(sized({"rule": text, "message": "grows from nothing", "optionalOldSelf": True}))
+    assert said(found, thing(size=0)) == []
+    assert said(found, thing(size=5)) == [("spec", "Invalid value: grows from nothing")]
+    assert said(found, thing(size=5), thing(size=4)) == []
+    assert said(found, thing(size=3), thing(size=4)) == [("spec", "Invalid value: grows from nothing")]
+
+
 def test_transitions_follow_items_by_key() -> None:
     item = {
         "type": "object",
