@@ -28,8 +28,9 @@ def fleet(*nodes: dict[str, Any]) -> Fleet:
 
 
 @asynccontextmanager
-async def hollow_world(*nodes: dict[str, Any]) -> AsyncIterator[Api]:
-    api, found = Api(now=virtual_now), fleet(*nodes)
+async def hollow_world(*nodes: dict[str, Any], api: Api | None = None) -> AsyncIterator[Api]:
+    """With an `api`: one that was there before."""
+    api, found = api or Api(now=virtual_now), fleet(*nodes)
     parts = [api.run(), NodeAgent(api, found).run(), Scheduler(api).run(), HollowNodes(api, found.node_names).run()]
     tasks = [asyncio.create_task(part) for part in parts]
     try:

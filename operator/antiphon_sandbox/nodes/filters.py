@@ -7,7 +7,7 @@ from typing import Any
 
 from antiphon_sandbox.nodes.amounts import Amounts
 from antiphon_sandbox.nodes.node_room import Room, clash, host_ports
-from antiphon_sandbox.objects import Obj, expression_matches, is_true, walk
+from antiphon_sandbox.objects import Obj, expression_matches, walk
 
 _UNSCHEDULABLE = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 
@@ -29,17 +29,23 @@ def _rules(pod: Obj, wanted: Amounts, room: Room) -> Iterator[Iterable[str]]:
 
 
 def _unschedulable(pod: Obj, room: Room) -> Iterator[str]:
-    if walk(room.node, "spec", "unschedulable") and not tolerated(pod, _UNSCHEDULABLE):
+    if room.cordoned and not tolerated(pod, _UNSCHEDULABLE):
         yield "node(s) were unschedulable"
-    elif not is_true(room.node, "Ready"):
+    elif not room.ready:
         yield "node(s) were not ready"
 
 
 def _tainted(pod: Obj, room: Room) -> Iterator[str]:
-    for taint in walk(room.node, "spec", "taints") or ():
+    if taint := untolerated(pod, room):
+        yield f"node(s) had untolerated taint(s) {{{taint['key']}: {taint.get('value', '')}}}"
+
+
+def untolerated(pod: Obj, room: Room) -> Mapping[str, Any] | None:
+    """The first taint that keeps the pod away."""
+    for taint in room.taints:
         if taint["effect"] in ("NoSchedule", "NoExecute") and not tolerated(pod, taint):
-            yield f"node(s) had untolerated taint(s) {{{taint['key']}: {taint.get('value', '')}}}"
-            return
+            return taint
+    return None
 
 
 def tolerated(pod: Obj, taint: Mapping[str, Any]) -> bool:
@@ -57,11 +63,17 @@ def _tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
 
 
 def _not_selected(pod: Obj, room: Room) -> Iterator[str]:
-    selector = pod["spec"].get("nodeSelector") or {}
-    required = walk(pod, "spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
-    selected = all(room.labels.get(key) == value for key, value in selector.items())
-    if not selected or (required and not any(term_matches(term, room) for term in required["nodeSelectorTerms"])):
+    if not selected(pod, room):
         yield "node(s) didn't match Pod's node affinity/selector"
+
+
+def selected(pod: Obj, room: Room) -> bool:
+    """By the pod's node selector and required node affinity."""
+    selector = pod["spec"].get("nodeSelector") or {}
+    if not all(room.labels.get(key) == value for key, value in selector.items()):
+        return False
+    required = walk(pod, "spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
+    return not required or any(term_matches(term, room) for term in required["nodeSelectorTerms"])
 
 
 def term_matches(term: Mapping[str, Any], room: Room) -> bool:
@@ -70,9 +82,17 @@ def term_matches(term: Mapping[str, Any], room: Room) -> bool:
     if not expressions and not fields:
         return False
     by_field = {"metadata.name": room.name}
-    return all(expression_matches(expression, room.labels) for expression in expressions) and all(
-        expression_matches(expression, by_field) for expression in fields
+    return all(_holds(expression, room.labels) for expression in expressions) and all(
+        _holds(expression, by_field) for expression in fields
     )
+
+
+def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """One that cannot be read, such as `Gt` of what is no number, holds on no node."""
+    try:
+        return expression_matches(expression, labels)
+    except (ValueError, IndexError):
+        return False
 
 
 def _no_ports(pod: Obj, room: Room) -> Iterator[str]:

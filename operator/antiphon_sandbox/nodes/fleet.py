@@ -6,14 +6,14 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from antiphon_sandbox.nodes.fleet_values import Amounts, Key, LabelValue
 from antiphon_sandbox.nodes.images import Images
 from antiphon_sandbox.problems import SandboxError
-from antiphon_sandbox.quantities import amount_of
 
 NodeKind = Literal["process", "hollow"]
 MOST_NODES = 5000
@@ -24,26 +24,13 @@ class FleetError(SandboxError):
     """A file of nodes that cannot be used."""
 
 
-def _quantity(value: str | int | float) -> str:
-    try:
-        amount = amount_of(value)
-    except ValueError:
-        amount = None
-    if amount is None or amount < 0:
-        raise ValueError("is no amount; write a number of zero or more, with a unit if need be, like 8, 500m or 64Gi")
-    return str(value)
-
-
-Quantity = Annotated[str | int | float, AfterValidator(_quantity)]
-
-
 class Taint(BaseModel):
     """What keeps pods away that do not tolerate it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    key: str = Field(min_length=1, description="Its key.")
-    value: str = Field(default="", description="Its value.")
+    key: Key = Field(description="Its key.")
+    value: LabelValue = Field(default="", description="Its value.")
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = Field(description="What it does.")
 
 
@@ -60,15 +47,13 @@ class NodeSpec(BaseModel):
     count: int | None = Field(
         default=None, ge=1, le=MOST_NODES, description="So many, NAME-0, NAME-1, ...; left out: one, NAME."
     )
-    labels: dict[str, str] = Field(default={}, description="Labels beside the usual ones (hostname, os, arch).")
-    annotations: dict[str, str] = Field(default={}, description="Annotations.")
+    labels: dict[Key, LabelValue] = Field(default={}, description="Labels beside the usual ones (hostname, os, arch).")
+    annotations: dict[Key, str] = Field(default={}, description="Annotations.")
     taints: list[Taint] = Field(default=[], description="Taints.")
-    capacity: dict[str, Quantity] = Field(
+    capacity: Amounts = Field(
         default={}, description="What it has, beside or instead of cpu, memory, pods and ephemeral-storage."
     )
-    allocatable: dict[str, Quantity] = Field(
-        default={}, description="What of that is for pods, where it is not all of it."
-    )
+    allocatable: Amounts = Field(default={}, description="What of that is for pods, where it is not all of it.")
 
 
 class FleetFile(BaseModel):
@@ -115,7 +100,7 @@ def default_fleet() -> Fleet:
 def load_fleet(file: Path) -> Fleet:
     """FleetError names the file, the field, the value and what would be right."""
     try:
-        data = yaml.safe_load(file.read_text())
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))
         found = FleetFile.model_validate(data if data is not None else {})
     except (OSError, UnicodeDecodeError) as error:
         raise FleetError(f"{file}: cannot be read: {error}") from error
@@ -128,11 +113,14 @@ def load_fleet(file: Path) -> Fleet:
 
 def _in_words(file: Path, error: ValidationError) -> Iterator[str]:
     for problem in error.errors():
-        path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in problem["loc"]).lstrip(".")
+        steps = [step for step in problem["loc"] if step != "[key]"]
+        path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")
         value = "" if problem["type"] == "missing" else f" {_short(problem['input'])}"
         says = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             says = "is no field here; see `up --help` and docs/sandbox.md for those that there are"
+        if problem["type"] == "string_type":
+            says = "is no text; write it in quotes"
         yield f"{file}: {path or 'the file'}:{value} {says[0].lower() + says[1:]}"
 
 

@@ -17,11 +17,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from antiphon_sandbox.kube import Event, Kube, LogOptions
+from antiphon_sandbox.nodes import hollow_status
+from antiphon_sandbox.nodes.restarts import BackOff, Timing, restarts
 from antiphon_sandbox.objects import (
     Obj,
+    Objects,
     annotations_of,
-    condition,
-    containers_of,
     controller_of,
     is_deleting,
     name_of,
@@ -30,7 +31,6 @@ from antiphon_sandbox.objects import (
     timestamp,
     uid_of,
     walk,
-    with_condition,
 )
 from antiphon_sandbox.reconciler import Reconciler
 
@@ -41,7 +41,6 @@ START_SECONDS = STOP_SECONDS = 0.05
 JOB_SECONDS = 1.0
 """A pod of a Job has done its work after this."""
 _NETWORK = ipaddress.ip_network("10.128.0.0/9")
-_GATES = ("Initialized", "PodReadyToStartContainers", "ContainersReady", "Ready")
 Key = tuple[str, str]
 
 
@@ -52,15 +51,20 @@ class HollowNodes:
         self._kube = kube
         self._nodes = frozenset(node_names)
         self._due: Reconciler[Key] = Reconciler("hollow nodes", self._visit)
-        self._seen: dict[str, datetime] = {}
-        """When a pod was first seen here, or first seen to be told to end."""
+        self._since: dict[str, dict[str, datetime]] = {}
+        """When a pod began to wait for a step of its life, by its uid."""
+        self._back_offs: dict[str, BackOff] = {}
         self._last_address = 0
+        self._addresses: dict[str, str] = {}
+        """In use, with the uid of the pod."""
 
     async def run(self) -> None:
         """Until cancelled."""
         unsubscribe = self._kube.subscribe(["pods"], self._notice)
         try:
             for pod in self._kube.list("pods"):
+                if address := walk(pod, "status", "podIP"):
+                    self._addresses[address] = uid_of(pod)
                 self._mark(pod)
             await self._due.run()
         finally:
@@ -68,8 +72,9 @@ class HollowNodes:
 
     def _notice(self, event: Event) -> None:
         if event.type == "DELETED":
-            for step in ("start", "stop"):
-                self._seen.pop(uid_of(event.object) + step, None)
+            self._since.pop(uid_of(event.object), None)
+            self._back_offs.pop(uid_of(event.object), None)
+            self._addresses.pop(walk(event.object, "status", "podIP") or "", None)
         else:
             self._mark(event.object)
 
@@ -96,65 +101,68 @@ class HollowNodes:
     def _waits(self, key: Key, pod: Obj, step: str, seconds: float) -> bool:
         """Not yet; it is looked at again in time."""
         now = self._kube.now()
-        since = self._seen.setdefault(uid_of(pod) + step, now)
+        since = self._since.setdefault(uid_of(pod), {}).setdefault(step, now)
         left = seconds - (now - since).total_seconds()
         if left > 0:
             self._due.mark_after(key, left)
         return left > 0
 
     def _start(self, pod: Obj) -> None:
-        now = timestamp(self._kube.now())
-        ready = annotations_of(pod).get(f"{_PREFIX}ready") != "false"
-        address = self._address()
-        self._tell(
-            pod,
-            {
-                "phase": "Running",
-                "startTime": now,
-                "hostIP": "127.0.0.1",
-                "hostIPs": [{"ip": "127.0.0.1"}],
-                "podIP": address,
-                "podIPs": [{"ip": address}],
-                "containerStatuses": [_container(one, {"running": {"startedAt": now}}, ready, 0) for one in _own(pod)],
-                **_init_statuses(pod, now),
-            },
-            ready,
-        )
+        now = self._kube.now()
+        address = self._address(pod)
+        changes = {
+            "phase": "Running",
+            "startTime": timestamp(now),
+            "hostIP": "127.0.0.1",
+            "hostIPs": [{"ip": "127.0.0.1"}],
+            "podIP": address,
+            "podIPs": [{"ip": address}],
+            **hollow_status.init_statuses(pod, now),
+        }
+        self._began(pod, now)
+        self._tell(pod, changes, hollow_status.running(_own(pod), now, _is_ready(pod)))
 
     def _go_on(self, key: Key, pod: Obj) -> None:
-        """One that is to end by itself does so in time; by its restart policy it comes again, or not."""
+        """It is as ready as its annotation says now; one that is to end by itself does so in time, and may come again."""
+        statuses = _statuses(pod)
+        if any(walk(one, "state", "waiting") for one in statuses):
+            self._rest(key, pod, statuses)
+            return
+        self._tell(pod, {}, [{**one, "ready": _is_ready(pod)} for one in statuses])
         ends_after = _ends_after(pod)
         if ends_after is None:
             return
-        [first, *_] = walk(pod, "status", "containerStatuses") or [{}]
-        began = walk(first, "state", "running", "startedAt")
-        if began is None:
-            return
-        left = (parse_time(began) + timedelta(seconds=ends_after) - self._kube.now()).total_seconds()
+        began = self._since.get(uid_of(pod), {}).get("run") or _started(statuses) or self._kube.now()
+        left = (began + timedelta(seconds=ends_after) - self._kube.now()).total_seconds()
         if left > 0:
             self._due.mark_after(key, left)
         else:
-            self._end(pod, int(_number(pod, "exit-code", 0)))
+            self._end(pod, int(_number(pod, "exit-code", 0)), ends_after)
 
-    def _end(self, pod: Obj, code: int) -> None:
-        now = timestamp(self._kube.now())
-        reason = "Error" if code else "Completed"
-        over = {"terminated": {"exitCode": code, "reason": reason, "finishedAt": now, "startedAt": now}}
-        policy = pod["spec"].get("restartPolicy", "Always")
-        if policy == "Always" or (policy == "OnFailure" and code):
-            statuses = [
-                {
-                    **old,
-                    "state": {"running": {"startedAt": now}},
-                    "lastState": over,
-                    "restartCount": old["restartCount"] + 1,
-                }
-                for old in pod["status"]["containerStatuses"]
-            ]
-            self._tell(pod, {"containerStatuses": statuses}, walk(condition(pod, "Ready"), "status") == "True")
+    def _end(self, pod: Obj, code: int, ran_seconds: float) -> None:
+        now, statuses = self._kube.now(), _statuses(pod)
+        if restarts(pod["spec"].get("restartPolicy", "Always"), code):
+            back_off = self._back_offs.setdefault(uid_of(pod), BackOff(Timing()))
+            wait = back_off.after(ran_seconds)
+            self._since.setdefault(uid_of(pod), {})["rest"] = now + timedelta(seconds=wait)
+            self._tell(pod, {}, hollow_status.resting(statuses, code, now, wait))
             return
-        statuses = [_container(one, over, False, 0) for one in _own(pod)]
-        self._tell(pod, {"phase": "Failed" if code else "Succeeded", "containerStatuses": statuses}, False)
+        changes = {"phase": "Failed" if code else "Succeeded", **hollow_status.inits_ended(pod, now)}
+        self._tell(pod, changes, hollow_status.ended(_own(pod), statuses, code, now))
+
+    def _rest(self, key: Key, pod: Obj, statuses: Objects) -> None:
+        """Until its back-off is over; nobody remembers one from before a restart of the sandbox."""
+        now = self._kube.now()
+        left = (self._since.get(uid_of(pod), {}).get("rest", now) - now).total_seconds()
+        if left > 0:
+            self._due.mark_after(key, left)
+            return
+        self._began(pod, now)
+        self._tell(pod, {}, hollow_status.running(_own(pod), now, _is_ready(pod), statuses))
+
+    def _began(self, pod: Obj, now: datetime) -> None:
+        """A status says it in whole seconds only."""
+        self._since.setdefault(uid_of(pod), {})["run"] = now
 
     def _stop(self, key: Key, pod: Obj) -> None:
         grace = float(pod["metadata"].get("deletionGracePeriodSeconds") or 0)
@@ -162,23 +170,25 @@ class HollowNodes:
             return  # it has ended; somebody else holds the object
         if self._waits(key, pod, "stop", min(_number(pod, "stop-delay", STOP_SECONDS), grace)):
             return
-        now = timestamp(self._kube.now())
-        over = {"terminated": {"exitCode": 0, "reason": "Completed", "finishedAt": now}}
         if walk(pod, "status", "phase") == "Running":
-            self._tell(pod, {"containerStatuses": [_container(one, over, False, 0) for one in _own(pod)]}, False)
+            now = self._kube.now()
+            statuses = hollow_status.ended(_own(pod), _statuses(pod), 0, now)
+            self._tell(pod, hollow_status.inits_ended(pod, now), statuses)
         self._kube.delete("pods", *key, uid=uid_of(pod), grace_seconds=0)
 
-    def _tell(self, pod: Obj, changes: Obj, ready: bool) -> None:
-        old = pod.get("status") or {}
-        conditions = old.get("conditions") or []
-        for gate in _GATES:
-            value = "True" if ready or gate in _GATES[:2] else "False"
-            conditions = with_condition(conditions, {"type": gate, "status": value}, self._kube.now())
-        self._kube.update_status("pods", {**pod, "status": {**old, **changes, "conditions": conditions}})
+    def _tell(self, pod: Obj, changes: Obj, containers: Objects) -> None:
+        """Writes nothing when all is as it was."""
+        status = {**(pod.get("status") or {}), **changes, "containerStatuses": containers}
+        status["conditions"] = hollow_status.conditions(pod, status["phase"], containers, self._kube.now())
+        self._kube.update_status("pods", {**pod, "status": status})
 
-    def _address(self) -> str:
-        self._last_address = self._last_address % (_NETWORK.num_addresses - 2) + 1
-        return str(_NETWORK[self._last_address])
+    def _address(self, pod: Obj) -> str:
+        """One that no pod has."""
+        while True:
+            self._last_address = self._last_address % (_NETWORK.num_addresses - 2) + 1
+            address = str(_NETWORK[self._last_address])
+            if self._addresses.setdefault(address, uid_of(pod)) == uid_of(pod):
+                return address
 
     # --- logs ------------------------------------------------------------------------------------------------------
 
@@ -192,23 +202,21 @@ def _own(pod: Obj) -> list[Obj]:
     return own
 
 
-def _container(container: Obj, state: Obj, ready: bool, restarts: int) -> Obj:
-    return {
-        "name": container["name"],
-        "image": container.get("image", ""),
-        "imageID": f"hollow://{container.get('image', '')}",
-        "containerID": f"hollow://{container['name']}",
-        "ready": ready,
-        "started": ready,
-        "restartCount": restarts,
-        "state": state,
-    }
+def _statuses(pod: Obj) -> Objects:
+    """As they are; as if just made for a pod that somebody else says is running."""
+    told: Objects | None = walk(pod, "status", "containerStatuses")
+    if told and len(told) == len(_own(pod)):
+        return told
+    return hollow_status.running(_own(pod), parse_time(pod["metadata"]["creationTimestamp"]), _is_ready(pod))
 
 
-def _init_statuses(pod: Obj, now: str) -> Obj:
-    over = {"terminated": {"exitCode": 0, "reason": "Completed", "startedAt": now, "finishedAt": now}}
-    inits = [one for one in containers_of(pod["spec"]) if one not in pod["spec"]["containers"]]
-    return {"initContainerStatuses": [_container(one, over, True, 0) for one in inits]} if inits else {}
+def _started(statuses: Objects) -> datetime | None:
+    text = walk(statuses[0], "state", "running", "startedAt")
+    return parse_time(text) if text else None
+
+
+def _is_ready(pod: Obj) -> bool:
+    return annotations_of(pod).get(f"{_PREFIX}ready") != "false"
 
 
 def _ends_after(pod: Obj) -> float | None:

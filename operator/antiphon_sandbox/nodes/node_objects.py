@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from datetime import datetime
 
 from antiphon_sandbox.nodes.fleet import Node, machine
@@ -57,7 +58,7 @@ def status(node: Node, address: str, now: datetime) -> Obj:
     }
 
 
-def _texts(amounts: dict[str, str | int | float]) -> dict[str, str]:
+def _texts(amounts: Mapping[str, str | int | float]) -> dict[str, str]:
     return {name: str(amount) for name, amount in amounts.items()}
 
 

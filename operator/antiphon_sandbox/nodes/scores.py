@@ -4,28 +4,35 @@ from __future__ import annotations
 
 from antiphon_sandbox.nodes.amounts import Amounts
 from antiphon_sandbox.nodes.filters import term_matches, tolerated
+from antiphon_sandbox.nodes.neighbours import Neighbourhood
 from antiphon_sandbox.nodes.node_room import Room
 from antiphon_sandbox.objects import Obj, controller_of, walk
 
 _ORDINARY = ("cpu", "memory", "ephemeral-storage", "pods")
 
-Score = tuple[int, float, int, float]
+Score = tuple[int, int, float, int, float]
 
 
-def score(pod: Obj, wanted: Amounts, room: Room) -> Score:
+def score(pod: Obj, wanted: Amounts, room: Room, neighbourhood: Neighbourhood) -> Score:
     """More is better; what comes first counts first.
 
-    1. the pod's own preferences; 2. packing of extended resources: the node on which least of them is left, so that
-    partitions do not lie about in ones and twos; 3. fewest pods of the same owner; 4. most cpu and memory left.
+    1. the pod's own preferences for nodes and neighbours; 2. its wish to spread (ScheduleAnyway); 3. packing of extended
+    resources: the node on which least of them is left, so that partitions do not lie about in ones and twos; 4. fewest
+    pods of the same owner; 5. most cpu and memory left.
     """
-    return _preference(pod, room), _packing(wanted, room), -_siblings(pod, room), _left(wanted, room)
+    return (
+        _preference(pod, room) + neighbourhood.liking(room),
+        -neighbourhood.crowding(room),
+        _packing(wanted, room),
+        -_siblings(pod, room),
+        _left(wanted, room),
+    )
 
 
 def _preference(pod: Obj, room: Room) -> int:
     preferred = walk(pod, "spec", "affinity", "nodeAffinity", "preferredDuringSchedulingIgnoredDuringExecution") or ()
     wished: int = sum(term["weight"] for term in preferred if term_matches(term["preference"], room))
-    taints = walk(room.node, "spec", "taints") or ()
-    shunned: int = sum(taint["effect"] == "PreferNoSchedule" and not tolerated(pod, taint) for taint in taints)
+    shunned: int = sum(taint["effect"] == "PreferNoSchedule" and not tolerated(pod, taint) for taint in room.taints)
     return wished - 100 * shunned
 
 
@@ -38,10 +45,7 @@ def _packing(wanted: Amounts, room: Room) -> float:
 
 def _siblings(pod: Obj, room: Room) -> int:
     owner = controller_of(pod)
-    if owner is None:
-        return 0
-    owners = map(controller_of, room.pods.values())
-    return sum(other is not None and other["uid"] == owner["uid"] for other in owners)
+    return room.siblings[owner["uid"]] if owner else 0
 
 
 def _left(wanted: Amounts, room: Room) -> float:

@@ -32,6 +32,12 @@ def test_what_is_shipped_can_be_used(file: Path) -> None:
     assert load_fleet(file).nodes
 
 
+def test_the_ten_partitioned_nodes_have_seventy_slices() -> None:
+    [file] = [file for file in _SHIPPED if file.stem == "ten-mig-nodes"]
+    slices = [int(node.spec.capacity.get("nvidia.com/mig-1g.18gb", 0)) for node in load_fleet(file).nodes]
+    assert (sum(slices), len(list(filter(None, slices)))) == (70, 10)
+
+
 def test_many_alike_are_numbered(tmp_path: Path) -> None:
     names = _load(tmp_path, "nodes: [{name: gpu, count: 3}, {name: local, kind: process}, {name: one, count: 1}]")
     assert names == ["gpu-0", "gpu-1", "gpu-2", "local", "one-0"]
@@ -59,6 +65,12 @@ def test_allocatable_is_capacity_but_for_what_is_said(tmp_path: Path) -> None:
         ("nodes: [{name: a, capacity: {cpu: -1}}]", "is no amount; write a number of zero or more"),
         ("nodes: [{name: a, colour: red}]", "nodes[0].colour: 'red' is no field here"),
         ("nodes: [{name: a, taints: [{key: k, effect: Never}]}]", "nodes[0].taints[0].effect: 'Never'"),
+        ("nodes: [{name: a, taints: [{key: a b, effect: NoExecute}]}]", "nodes[0].taints[0].key: 'a b' is no key"),
+        ("nodes: [{name: a, labels: {a b: c}}]", "nodes[0].labels.a b: 'a b' is no key; write a word"),
+        ("nodes: [{name: a, labels: {gpu: H200 NVL}}]", "nodes[0].labels.gpu: 'H200 NVL' is no value of a label"),
+        ("nodes: [{name: a, labels: {gpus: 8}}]", "nodes[0].labels.gpus: 8 is no text; write it in quotes"),
+        ("nodes: [{name: a, capacity: {ram: 1Gi}}]", "nodes[0].capacity.ram: 'ram' is no resource; there are cpu,"),
+        ("nodes: [{name: a, capacity: {x.io/y: 1.5}}]", "has 1.5 of x.io/y, which comes in whole pieces only"),
         ("nodes: [{name: a}, {name: a}]", "'a' is the name of two nodes; give each its own"),
         ("nodes: [{name: a, count: 2}, {name: a-1}]", "'a-1' is the name of two nodes"),
         ("nodes: [{name: a, count: 5000}, {name: b}]", "5001 nodes; it must be at most 5000"),

@@ -7,8 +7,9 @@ from typing import Any
 
 from controlled_world import quiet, the
 from hollow_world import NAMESPACE, hollow_world, make, pod
-from virtual_time import in_virtual_time
+from virtual_time import in_virtual_time, virtual_now
 
+from antiphon_sandbox.api.local import Api
 from antiphon_sandbox.kube import LogOptions
 from antiphon_sandbox.nodes.hollow import HollowNodes
 from antiphon_sandbox.objects import is_true
@@ -69,6 +70,74 @@ async def test_it_ends_by_itself() -> None:
         [again] = the(api, "pods", "again")["status"]["containerStatuses"]
         assert again["restartCount"] == 1
         assert again["lastState"]["terminated"]["exitCode"] == 3
+
+
+@in_virtual_time
+async def test_one_that_ends_again_and_again_is_started_ever_later() -> None:
+    async with hollow_world({"name": "a"}) as api:
+        make(api, pod("p", metadata=_plays(exit_after="0", exit_code="1")))
+        await asyncio.sleep(5)
+        status = the(api, "pods", "p")["status"]
+        [container] = status["containerStatuses"]
+        assert container["state"]["waiting"]["reason"] == "CrashLoopBackOff"
+        assert container["lastState"]["terminated"]["exitCode"] == 1
+        assert (status["phase"], container["restartCount"]) == ("Running", 1)
+        assert not is_true(the(api, "pods", "p"), "Ready")
+        await asyncio.sleep(10)
+        assert the(api, "pods", "p")["status"]["containerStatuses"][0]["restartCount"] == 2
+        await asyncio.sleep(500)
+        assert the(api, "pods", "p")["status"]["containerStatuses"][0]["restartCount"] == 6
+
+
+@in_virtual_time
+async def test_it_is_as_ready_as_its_annotation_says_now() -> None:
+    async with hollow_world({"name": "a"}) as api:
+        make(api, pod("p"))
+        for word, ready in (("false", False), (None, True)):
+            api.patch("pods", NAMESPACE, "p", {"metadata": {"annotations": {f"{_PREFIX}ready": word}}})
+            await quiet(api)
+            assert is_true(the(api, "pods", "p"), "Ready") is ready
+
+
+@in_virtual_time
+async def test_it_waits_for_its_readiness_gates() -> None:
+    async with hollow_world({"name": "a"}) as api:
+        make(api, pod("p", readinessGates=[{"conditionType": "example.com/warm"}]))
+        await quiet(api)
+        found = the(api, "pods", "p")
+        assert not is_true(found, "Ready")
+        assert is_true(found, "ContainersReady")
+        warm = {"type": "example.com/warm", "status": "True"}
+        status = {**found["status"], "conditions": [*found["status"]["conditions"], warm]}
+        api.update_status("pods", {**found, "status": status})
+        await quiet(api)
+        assert is_true(the(api, "pods", "p"), "Ready")
+
+
+@in_virtual_time
+async def test_a_sidecar_runs_as_long_as_the_pod() -> None:
+    async with hollow_world({"name": "a"}) as api:
+        inits = [{"name": "first", "image": "i"}, {"name": "beside", "image": "i", "restartPolicy": "Always"}]
+        make(api, pod("p", metadata=_plays(exit_after="5"), restartPolicy="Never", initContainers=inits))
+        await asyncio.sleep(3)
+        first, beside = the(api, "pods", "p")["status"]["initContainerStatuses"]
+        assert first["state"]["terminated"]["reason"] == "Completed"
+        assert "running" in beside["state"]
+        await asyncio.sleep(5)
+        _, beside = the(api, "pods", "p")["status"]["initContainerStatuses"]
+        assert "terminated" in beside["state"]
+
+
+@in_virtual_time
+async def test_after_a_restart_of_the_sandbox_no_address_is_given_twice() -> None:
+    api = Api(now=virtual_now)
+    async with hollow_world({"name": "a"}, api=api):
+        make(api, pod("p"))
+        await quiet(api)
+    async with hollow_world({"name": "a"}, api=api):
+        make(api, pod("q"))
+        await quiet(api)
+    assert the(api, "pods", "p")["status"]["podIP"] != the(api, "pods", "q")["status"]["podIP"]
 
 
 @in_virtual_time

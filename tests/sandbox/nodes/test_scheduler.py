@@ -271,3 +271,53 @@ async def test_nothing_is_written_while_nothing_changes() -> None:
         api.patch("nodes", "", "a", {"metadata": {"annotations": {"seen": "1"}}})
         await quiet(api)
         assert api.store.revision == written + 1
+
+
+@in_virtual_time
+async def test_one_that_cannot_be_read_holds_up_nobody() -> None:
+    async with hollow_world({"name": "a", "labels": {"gpus": "8"}}) as api:
+        affinity = _node_affinity({"key": "gpus", "operator": "Gt", "values": ["many"]})
+        make(api, pod("odd", affinity=affinity), pod("good"))
+        await quiet(api)
+        assert place_of(api, "good") == "a"
+        assert why(api, "odd") == "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
+
+
+@in_virtual_time
+async def test_one_that_is_being_deleted_gets_no_place() -> None:
+    async with hollow_world({"name": "a"}) as api:
+        api.patch("nodes", "", "a", {"spec": {"unschedulable": True}})
+        make(api, pod("p", metadata={"finalizers": ["example.com/hold"]}))
+        await quiet(api)
+        api.delete("pods", NAMESPACE, "p")
+        api.patch("nodes", "", "a", {"spec": {"unschedulable": None}})
+        await quiet(api)
+        assert place_of(api, "p") is None
+
+
+@in_virtual_time
+async def test_a_crowd_is_placed_while_others_have_their_turn() -> None:
+    """One pod a visit: whoever asks the API meanwhile is served in between."""
+    async with hollow_world(*({"name": f"n{i}", "capacity": {"pods": 10}} for i in range(10))) as api:
+        make(api, *(pod(f"p{i}") for i in range(100)))
+        turns, placed = 0, 0
+        while placed < 100:
+            await asyncio.sleep(0)
+            before, placed = placed, sum(place_of(api, f"p{i}") is not None for i in range(100))
+            turns += 1
+            assert placed - before <= 1
+        assert turns >= 100
+
+
+@in_virtual_time
+async def test_another_spec_may_fit() -> None:
+    async with hollow_world({"name": "a", "taints": [_GPU_TAINT]}) as api:
+        make(api, pod("p"))
+        await quiet(api)
+        assert place_of(api, "p") is None
+        found = api.get("pods", NAMESPACE, "p")
+        assert found is not None
+        kept = found["spec"].get("tolerations") or []
+        api.patch("pods", NAMESPACE, "p", {"spec": {"tolerations": [*kept, *_TOLERATES]}})
+        await quiet(api)
+        assert place_of(api, "p") == "a"
