@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import time
@@ -29,10 +31,21 @@ def started(arguments: Sequence[str | Path]) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "antiphon_sandbox", *map(str, arguments)]
     environment = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        start_new_session=True,
+        preexec_fn=_end_with_the_tests,
     )
     _wait_until_ready(process)
     return process
+
+
+def _end_with_the_tests() -> None:
+    """A test run that is killed tears nothing down: the kernel then ends what it has started (Linux: PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def end(process: subprocess.Popen[str]) -> None:

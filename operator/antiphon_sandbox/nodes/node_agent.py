@@ -8,8 +8,8 @@ import ipaddress
 
 from antiphon_sandbox.kube import ApiError, Event, Kube
 from antiphon_sandbox.nodes.fleet import Fleet, Node
-from antiphon_sandbox.nodes.node_objects import labels, node_object, status
-from antiphon_sandbox.objects import Obj, is_true, micro_timestamp, name_of, owned_by
+from antiphon_sandbox.nodes.node_objects import KIND_LABEL, labels, node_object, status
+from antiphon_sandbox.objects import Obj, is_true, labels_of, micro_timestamp, name_of, owned_by, with_condition
 from antiphon_sandbox.reconciler import Reconciler
 
 LEASES = "leases.coordination.k8s.io"
@@ -34,6 +34,8 @@ class NodeAgent:
         try:
             for name in self._fleet:
                 self._register(name)
+            for node in self._kube.list("nodes"):
+                self._give_up(node)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._due.run())
                 group.create_task(self._renew())
@@ -46,7 +48,7 @@ class NodeAgent:
             self._due.mark_after(name_of(event.object), RENEW_SECONDS)
 
     def _register(self, name: str) -> None:
-        """What others have put on the node stays: their labels, taints and resources."""
+        """What the fleet says of a node is so; what others have put on it besides stays: labels, taints, resources."""
         node, now = self._fleet[name], self._kube.now()
         known = self._kube.get("nodes", "", name)
         if known is None:
@@ -55,9 +57,20 @@ class NodeAgent:
         self._kube.patch("nodes", "", name, {"metadata": {"labels": labels(node)}})
         ours = status(node, self._addresses[name], now)
         theirs = known.get("status") or {}
-        kept = {field: {**ours[field], **(theirs.get(field) or {})} for field in ("capacity", "allocatable")}
+        kept = {field: {**(theirs.get(field) or {}), **ours[field]} for field in ("capacity", "allocatable")}
         if not is_true(known, "Ready") or any(theirs.get(field) != kept[field] for field in kept):
             self._kube.update_status("nodes", {**known, "status": {**theirs, **ours, **kept}})
+
+    def _give_up(self, node: Obj) -> None:
+        """One of an earlier fleet, kept in a file of objects, is nobody's now: no pod is sent there any more."""
+        if KIND_LABEL not in labels_of(node) or name_of(node) in self._fleet or not is_true(node, "Ready"):
+            return
+        message = (
+            f"the sandbox was started without this node; `kubectl delete node {name_of(node)}` removes it and its pods"
+        )
+        unknown = {"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown", "message": message}
+        conditions = with_condition(node["status"]["conditions"], unknown, self._kube.now())
+        self._kube.update_status("nodes", {**node, "status": {**node["status"], "conditions": conditions}})
 
     async def _renew(self) -> None:
         while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from controlled_world import quiet
-from hollow_world import SLICE, hollow_world
+from hollow_world import SLICE, hollow_world, make, place_of, pod
 from virtual_time import in_virtual_time
 
 from antiphon_sandbox.api.local import Api
@@ -72,3 +72,20 @@ async def test_what_others_put_on_a_node_stays() -> None:
         assert second["metadata"]["labels"]["mine"] == "1"
         assert second["spec"]["taints"] == [taint]
         assert second["status"]["capacity"]["mine.io/x"] == "3"
+
+
+@in_virtual_time
+async def test_the_fleet_of_today_counts() -> None:
+    """A file of objects has outlived the fleet with which it was made."""
+    async with hollow_world({"name": "a", "capacity": {SLICE: 7}}, {"name": "gone"}) as api:
+        api.patch("nodes", "", "a", {"metadata": {"labels": {"mine": "1"}}})
+    async with hollow_world({"name": "a", "capacity": {SLICE: 3}}, api=api):
+        node = _node(api)
+        assert node["status"]["allocatable"][SLICE] == "3"
+        assert node["metadata"]["labels"]["mine"] == "1"
+        gone = api.get("nodes", "", "gone")
+        assert gone is not None
+        assert not is_true(gone, "Ready")
+        make(api, *(pod(f"p{i}") for i in range(3)))
+        await quiet(api)
+        assert {place_of(api, f"p{i}") for i in range(3)} == {"a"}
