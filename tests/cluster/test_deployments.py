@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from cluster_objects import condition, deployment, is_leaving, is_ready, is_rolled_out, is_true, names
+from cluster_objects import (
+    condition,
+    deployment,
+    is_leaving,
+    is_of_old_controllers,
+    is_ready,
+    is_rolled_out,
+    is_true,
+    names,
+)
 from watching import Obj
 
 from cluster import STRATEGIC, Cluster
@@ -210,8 +219,7 @@ class TestScaling:
 
 def _refuse_controllers_without_costs(cluster: Cluster, namespace: str) -> None:
     (replica_set,) = cluster.items("ReplicaSet", namespace)
-    managers = {entry["manager"] for entry in replica_set["metadata"]["managedFields"]}
-    if "kube-controller-manager-1.20" in managers:
+    if is_of_old_controllers(replica_set):
         pytest.skip("the controllers are of 1.20, before pod-deletion-cost")
 
 

@@ -122,5 +122,10 @@ def is_rolled_out(deployment: Obj) -> bool:
     return bool(seen and counts == [replicas] * 4)
 
 
+def is_of_old_controllers(one: Obj) -> bool:
+    """Whether controllers of Kubernetes 1.20 look after it, which lack some of what is tested."""
+    return "kube-controller-manager-1.20" in {entry["manager"] for entry in one["metadata"]["managedFields"]}
+
+
 def _metadata(name: str, labels: Mapping[str, str] | None) -> Obj:
     return {"name": name, **({"labels": dict(labels)} if labels else {})}
