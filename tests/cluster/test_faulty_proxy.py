@@ -54,9 +54,9 @@ def test_it_passes_on_what_it_is_not_told_to_spoil(proxy: FaultyProxy, cluster: 
 
 def test_events_come_through_as_they_happen(proxy: FaultyProxy, cluster: Cluster, namespace: str) -> None:
     since = cluster.listing("ConfigMap", namespace).revision
-    events = Cluster(proxy.kubeconfig).watch("ConfigMap", namespace, since)
+    events = Cluster(proxy.kubeconfig).watch("ConfigMap", namespace, since, labelSelector="told=yes")
     for name in ("one", "two"):
-        cluster.make({**CONFIG_MAP, "metadata": {"name": name}}, namespace)
+        cluster.make({**CONFIG_MAP, "metadata": {"name": name, "labels": {"told": "yes"}}}, namespace)
         event = next(events)
         assert (event.type, event.name) == ("ADDED", name)
     events.close()
@@ -133,7 +133,7 @@ def test_a_new_watch_is_cut_after_its_events(proxy: FaultyProxy, cluster: Cluste
 
 def test_a_running_watch_is_ended(proxy: FaultyProxy, cluster: Cluster, namespace: str, path: str) -> None:
     since = cluster.listing("ConfigMap", namespace).revision
-    events = Cluster(proxy.kubeconfig).watch("ConfigMap", namespace, since)
+    events = Cluster(proxy.kubeconfig).watch("ConfigMap", namespace, since, fieldSelector="metadata.name=one")
     cluster.make(CONFIG_MAP, namespace)
     assert next(events).name == "one"
     proxy.wait_watched(path)
