@@ -1,0 +1,65 @@
+"""The metrics of a turn follow from its anchors; what is missing gives nothing."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from antiphon_runtime.turns.timeline import Anchor, Timeline
+
+moments = st.dictionaries(st.sampled_from(list(Anchor)), st.floats(0, 1e6))
+
+
+def _timeline(at: dict[Anchor, float]) -> Timeline:
+    timeline = Timeline()
+    for anchor, seconds in at.items():
+        timeline.mark(anchor, seconds)
+    return timeline
+
+
+def test_a_whole_turn() -> None:
+    timeline = _timeline({anchor: float(number) for number, anchor in enumerate(Anchor)})
+    timeline.leading_silence_seconds = 0.25
+    assert timeline.metrics() == {
+        "turn_e2e": 8.0,
+        "turn_transcription_delay": 1.0,
+        "turn_eou_delay": 2.0,
+        "llm_ttft": 1.0,
+        "llm_first_sentence": 2.0,
+        "tts_ttfb": 1.0,
+        "tts_ttfa": 1.25,
+        "barge_in_stop": 1.0,
+    }
+
+
+@given(moments)
+def test_whatever_is_there_no_metric_is_negative_or_without_its_anchors(at: dict[Anchor, float]) -> None:
+    metrics = _timeline(at).metrics()
+    assert all(seconds >= 0 for seconds in metrics.values())
+    assert ("turn_e2e" in metrics) == (at.get(Anchor.FIRST_AUDIBLE, -1.0) >= at.get(Anchor.USER_STOPPED, float("inf")))
+    assert "tts_ttfa" not in metrics
+
+
+@given(moments, st.sampled_from(list(Anchor)))
+def test_a_missing_anchor_takes_away_only_what_needs_it(at: dict[Anchor, float], missing: Anchor) -> None:
+    whole = _timeline(at).metrics()
+    less = _timeline({anchor: seconds for anchor, seconds in at.items() if anchor != missing}).metrics()
+    assert less.items() <= whole.items()
+
+
+def test_the_first_mark_holds_and_the_last_move() -> None:
+    timeline = Timeline()
+    for at in (1.0, 2.0):
+        timeline.mark(Anchor.ANSWER_BEGAN, at)
+        timeline.move(Anchor.LAST_SENT, at)
+    assert (timeline.at(Anchor.ANSWER_BEGAN), timeline.at(Anchor.LAST_SENT)) == (1.0, 2.0)
+
+
+def test_a_reopened_turn_starts_anew() -> None:
+    timeline = _timeline({Anchor.USER_STOPPED: 1.0, Anchor.DECIDED: 2.0})
+    timeline.reopen()
+    assert timeline.metrics() == {}
+    timeline.mark(Anchor.USER_STOPPED, 3.0)
+    timeline.mark(Anchor.DECIDED, 3.5)
+    assert timeline.metrics() == {"turn_eou_delay": pytest.approx(0.5)}
