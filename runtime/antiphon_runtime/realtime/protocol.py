@@ -124,7 +124,7 @@ class Protocol:
     def next_plan(self) -> ResponsePlan:
         """What a response would be that begins now without parameters of its own: for a start before the turn is over,
         with `plan.messages(protocol.conversation, heard)`."""
-        return plan_response(self.settings)
+        return plan_response(self.settings, voices=self._voices)
 
     def respond(self) -> Reply:
         """Begins an answer to the turn. Nothing where one is active already, or the session only listens."""

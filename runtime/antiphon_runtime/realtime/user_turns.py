@@ -44,6 +44,7 @@ class UserTurns:
         self._conversation = conversation
         self._progress = progress
         self._turn: _Turn | None = None
+        self._judged_ms: int | None = None
 
     @property
     def is_speaking(self) -> bool:
@@ -62,7 +63,6 @@ class UserTurns:
         start_ms = self.buffer.end_ms
         samples = self.buffer.append(audio)
         self._progress.heard_audio = True
-        self._forget_silence()
         return Reply([], [AudioHeard(samples, start_ms)] if len(samples) else [])
 
     def clear(self) -> Reply:
@@ -81,6 +81,11 @@ class UserTurns:
         return Reply(events, [AudioCommitted(item_id, samples, start_ms, end_ms, by_client=True)])
 
     # --- what the pipeline finds -----------------------------------------------------------------------------------
+
+    def judged(self, until_ms: int) -> None:
+        """Speech was looked for up to here. Silence that was judged is forgotten, but for what a turn may begin with."""
+        self._judged_ms = until_ms
+        self._forget_silence()
 
     def speech_started(self, at_ms: int) -> list[ServerEvent]:
         """At the first sound, without padding. A turn that was not committed yet goes on."""
@@ -161,12 +166,11 @@ class UserTurns:
         return detection.prefix_padding_ms if isinstance(detection, ServerVad) else SEMANTIC_PADDING_MS
 
     def _forget_silence(self) -> None:
-        """While nobody speaks only what a turn may begin with is kept."""
-        if self._turn is not None or self._settings.turn_detection is None:
+        if self._turn is not None or self._settings.turn_detection is None or self._judged_ms is None:
             return
-        kept_ms = self._padding_ms + KEPT_BEFORE_SPEECH_MS
-        if self.buffer.length_ms > kept_ms + _TRIM_STEP_MS:
-            self.buffer.forget_before(self.buffer.end_ms - kept_ms)
+        kept_from_ms = self._judged_ms - self._padding_ms - KEPT_BEFORE_SPEECH_MS
+        if kept_from_ms > self.buffer.start_ms + _TRIM_STEP_MS:
+            self.buffer.forget_before(kept_from_ms)
 
     def _drop_turn(self) -> None:
         if self._turn is not None:

@@ -39,6 +39,10 @@ class Playback:
             self.underruns += 1
         self._runs.append((arrives, milliseconds))
 
+    def stop(self, at_seconds: float) -> None:
+        """The client plays no more: what it has and has not played yet is dropped."""
+        self._runs = [(start, min(length, max((at_seconds - start) * 1e3, 0.0))) for start, length in self._runs]
+
     def played_ms(self, at_seconds: float) -> float:
         """Never more than was sent, and never less than before."""
         return sum(min(max((at_seconds - start) * 1e3, 0.0), length) for start, length in self._runs)

@@ -59,6 +59,9 @@ class Timeline:
         """The last mark holds: for what may happen again, such as the last audio sent."""
         self._at[anchor] = at_seconds
 
+    def __contains__(self, anchor: Anchor) -> bool:
+        return anchor in self._at
+
     def at(self, anchor: Anchor) -> float | None:
         return self._at.get(anchor)
 

@@ -1,0 +1,1 @@
+"""One session's pipeline: from audio heard to audio said."""
