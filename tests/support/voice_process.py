@@ -1,0 +1,83 @@
+"""The real runtime as a process of its own, with emulated engines."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+STARTS_WITHIN_SECONDS = 30.0
+_SPEEDS: dict[str, dict[str, float]] = {
+    "vad": {"alphaMs": 0.2, "betaMs": 0.05},
+    "asr": {"alphaMs": 60, "betaMs": 10},
+    "llm": {"alphaMs": 40, "betaMs": 5, "decodeAlphaMs": 6, "decodeBetaMs": 1},
+    "tts": {"alphaMs": 40, "betaMs": 5, "decodeAlphaMs": 10, "decodeBetaMs": 2},
+}
+"""As fast as a small GPU is."""
+
+
+def emulated_config(voice_port: int, control_port: int, **more: Any) -> dict[str, Any]:
+    """A RuntimeConfig whose stages are all emulated."""
+    return {
+        "apiVersion": "antiphon.dev/v1alpha1",
+        "kind": "RuntimeConfig",
+        "identity": {"agent": "hello"},
+        "server": {"host": "127.0.0.1", "voicePort": voice_port, "controlPort": control_port},
+        "stages": [_stage(name, speed) for name, speed in _SPEEDS.items()],
+        **more,
+    }
+
+
+@contextlib.contextmanager
+def voice_process(folder: Path, **more: Any) -> Iterator[str]:
+    """Address of a pod that is ready; it is ended on leaving. `more` goes into its configuration."""
+    voice_port, control_port = _free_port(), _free_port()
+    config, log = folder / "runtime.json", folder / "runtime.log"
+    config.write_text(json.dumps(emulated_config(voice_port, control_port, **more)))
+    with log.open("w") as output:
+        command = [sys.executable, "-m", "antiphon_runtime", "serve", "--config", str(config)]
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        _wait_until_ready(f"http://127.0.0.1:{control_port}/readyz", process, log)
+        yield f"http://127.0.0.1:{voice_port}/"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _stage(name: str, speed: dict[str, float]) -> dict[str, Any]:
+    profile = {
+        "hardware": "test",
+        "noise": 0.1,
+        "maxBatch": 8,
+        "item": "anything",
+        "basis": "Projected",
+        "origin": "chosen for tests",
+        **speed,
+    }
+    variant = {"name": "emulated", "engine": "emulated", "memory": {"host": "16Mi"}, "profiles": [profile]}
+    return {"stage": name, "model": f"{name}-model", "variants": [variant], "variant": "emulated"}
+
+
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + STARTS_WITHIN_SECONDS
+    while time.monotonic() < until and process.poll() is None:
+        with contextlib.suppress(OSError, urllib.error.URLError), urllib.request.urlopen(url, timeout=2) as answer:
+            if answer.status == 200:
+                return
+        time.sleep(0.1)
+    raise AssertionError(f"the runtime is not ready:\n{log.read_text()}")
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
