@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from antiphon_crds.stages import Stage
 from antiphon_crds.voicemodel import Variant
 from antiphon_runtime.batching.batcher import Batcher
+from antiphon_runtime.batching.compute_thread import Computer, ComputeThread
 from antiphon_runtime.batching.limits import Limits
 from antiphon_runtime.batching.observing import Observer
 from antiphon_runtime.batching.streams import Streams
@@ -30,7 +31,8 @@ from antiphon_runtime.engines.protocols import (
 )
 
 E = TypeVar("E", bound=Engine)
-_VAD_HANG_SECONDS = 5.0
+StartComputer: TypeAlias = Callable[[str], Computer]
+"""Where the engine computes, by the stage's name."""
 
 
 class Working(Generic[E]):
@@ -77,9 +79,17 @@ _Queue = Streams | Batcher  # type: ignore[type-arg]
 class Detecting(Working[Vad]):
     """Tells speech from silence."""
 
-    def __init__(self, model: str, variant: Variant, engine: Vad, limits: Limits, observer: Observer) -> None:
+    def __init__(
+        self,
+        model: str,
+        variant: Variant,
+        engine: Vad,
+        limits: Limits,
+        observer: Observer,
+        start_computer: StartComputer = ComputeThread,
+    ) -> None:
         self._batcher: Batcher[tuple[VadStream, Samples], float] = Batcher(
-            engine.step, limits, name="vad", observer=observer, once_per_session=True
+            engine.step, limits, name="vad", observer=observer, once_per_session=True, start_computer=start_computer
         )
         super().__init__("vad", model, variant, engine, self._batcher)
 
@@ -94,9 +104,17 @@ class Detecting(Working[Vad]):
 class Recognizing(Working[Recognizer]):
     """Hears words."""
 
-    def __init__(self, model: str, variant: Variant, engine: Recognizer, limits: Limits, observer: Observer) -> None:
+    def __init__(
+        self,
+        model: str,
+        variant: Variant,
+        engine: Recognizer,
+        limits: Limits,
+        observer: Observer,
+        start_computer: StartComputer = ComputeThread,
+    ) -> None:
         self._batcher: Batcher[Utterance, Transcript] = Batcher(
-            engine.transcribe, limits, name="asr", observer=observer, bisect=True
+            engine.transcribe, limits, name="asr", observer=observer, bisect=True, start_computer=start_computer
         )
         super().__init__("asr", model, variant, engine, self._batcher)
 
@@ -137,10 +155,16 @@ class Distinguishing(Working[SpeakerEncoder]):
     """Tells voices apart."""
 
     def __init__(
-        self, model: str, variant: Variant, engine: SpeakerEncoder, limits: Limits, observer: Observer
+        self,
+        model: str,
+        variant: Variant,
+        engine: SpeakerEncoder,
+        limits: Limits,
+        observer: Observer,
+        start_computer: StartComputer = ComputeThread,
     ) -> None:
         self._batcher: Batcher[Samples, Samples] = Batcher(
-            engine.embed, limits, name="diarization", observer=observer, bisect=True
+            engine.embed, limits, name="diarization", observer=observer, bisect=True, start_computer=start_computer
         )
         super().__init__("diarization", model, variant, engine, self._batcher)
 

@@ -18,7 +18,7 @@ from antiphon_runtime.stages.served import Served
 from antiphon_runtime.stages.working import Answering, Speaking
 from antiphon_runtime.turns.clauses import Clause, ClauseSplitter
 from antiphon_runtime.turns.timeline import Anchor
-from antiphon_runtime.turns.trimming import AUDIBLE, LeadingSilence
+from antiphon_runtime.turns.trimming import AUDIBLE, KEPT_MS, LeadingSilence
 from antiphon_runtime.voice.failures import code_and_message
 from antiphon_runtime.voice.phrases import Manner, Phrases
 from antiphon_runtime.voice.pieces import Audio, ClauseOver, Ended, Failed, Piece, Text, ToolCall
@@ -51,15 +51,18 @@ class Draft:
         self.times: dict[Anchor, float] = {}
         """When what happened first, in the loop's seconds."""
         self.leading_silence_seconds: float | None = None
-        """Of the first clause, as the voice made it."""
+        """Of the first clause, as far as the client gets it."""
         self.seconds_ahead: Callable[[], float] = lambda: 0.0
         """How much audio the client has that it has not played. Set by who delivers."""
         self._llm = llm
         self._spoken_by = spoken_by
+        self._trims = spoken_by is not None and spoken_by.trim
         self._committed = asyncio.Event()
         if committed:
             self._committed.set()
         self._pieces: asyncio.Queue[Piece] = asyncio.Queue()
+        self._waiting_seconds = 0.0
+        """Audio among the pieces that were not delivered yet."""
         self._ended = Ended("stop", 0, 0)
         self._task = asyncio.create_task(self._make(), name="draft")
 
@@ -72,6 +75,8 @@ class Draft:
         while True:
             piece = await self._pieces.get()
             yield piece
+            if isinstance(piece, Audio):
+                self._waiting_seconds -= len(piece.samples) / piece.sample_rate
             if isinstance(piece, Ended | Failed):
                 return
 
@@ -119,10 +124,16 @@ class Draft:
                 for clause in splitter.push(token.text) if token.text else ():
                     await self._pass_on(clause, parts)
                 if token.tool_call is not None:
+                    await self._pass_all_on(splitter, parts)
+                    splitter = ClauseSplitter()
                     await parts.put(ToolCall(token.tool_call))
+        await self._pass_all_on(splitter, parts)
+        await parts.put(None)
+
+    async def _pass_all_on(self, splitter: ClauseSplitter, parts: asyncio.Queue[_Part]) -> None:
+        """What is said before a call, or the end, is complete."""
         for clause in splitter.flush():
             await self._pass_on(clause, parts)
-        await parts.put(None)
 
     async def _pass_on(self, clause: Clause, parts: asyncio.Queue[_Part]) -> None:
         if clause.spoken:
@@ -164,21 +175,26 @@ class Draft:
                 if silence is not None and self.leading_silence_seconds is None:
                     silent = self._measure_silence(samples, silent, rate)
                 kept = silence.cut(samples) if silence is not None and by.trim else samples
-                if len(kept):
-                    self._pieces.put_nowait(Audio(kept, rate))
-        if silence is not None and by.trim and len(rest := silence.flush()):
-            self._pieces.put_nowait(Audio(rest, rate))
+                self._put_audio(kept, rate)
+        if silence is not None and by.trim:
+            self._put_audio(silence.flush(), rate)
         self._pieces.put_nowait(ClauseOver())
 
+    def _put_audio(self, samples: Samples, rate: int) -> None:
+        if len(samples):
+            self._waiting_seconds += len(samples) / rate
+            self._pieces.put_nowait(Audio(samples, rate))
+
     def _measure_silence(self, samples: Samples, silent: int, rate: int) -> int:
-        """Samples of silence so far; once a sound is found, how long it was."""
+        """Samples of silence so far; notes how long it was once a sound is found."""
         sounds = np.flatnonzero(np.abs(samples) >= AUDIBLE)
         if sounds.size:
-            self.leading_silence_seconds = (silent + int(sounds[0])) / rate
+            made = (silent + int(sounds[0])) / rate
+            self.leading_silence_seconds = min(made, KEPT_MS / 1000) if self._trims else made
         return silent + len(samples)
 
     async def _let_play(self) -> None:
-        while (ahead := self.seconds_ahead()) > _MOST_AHEAD_SECONDS:
+        while (ahead := self.seconds_ahead() + self._waiting_seconds) > _MOST_AHEAD_SECONDS:
             await asyncio.sleep(ahead - _MOST_AHEAD_SECONDS)
 
     def _mark(self, anchor: Anchor) -> None:

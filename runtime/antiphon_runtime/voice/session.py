@@ -47,7 +47,6 @@ class Agent:
     features: Callable[[], Features]
     """Those in force now."""
     listener: Listener = field(default_factory=Nobody)
-    name: str = ""
 
 
 class Session:
