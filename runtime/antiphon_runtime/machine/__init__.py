@@ -1,0 +1,1 @@
+"""What the runtime runs on: its GPU or CPU, and which of its cores and memory."""
