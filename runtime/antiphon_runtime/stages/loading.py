@@ -104,5 +104,4 @@ def with_stage_options(variant: Variant, config: StageConfig) -> Variant:
     given: dict[str, Any] = {}
     if asr is not None:
         given |= {"windowSeconds": float(asr.window_seconds)} if asr.window_seconds else {}
-        given |= {"vadFilter": True} if asr.vad_filter else {}
     return variant.model_copy(update={"options": variant.options | given}) if given else variant

@@ -132,6 +132,11 @@ class Endpointer:
         return self._voicing.is_speech
 
     @property
+    def is_voiced(self) -> bool:
+        """Somebody spoke in the last frame."""
+        return self._voicing.is_voiced
+
+    @property
     def patience_ms(self) -> float:
         """Silence that ends the turn, by what is known now."""
         eagerness = self._settings.eagerness

@@ -15,6 +15,7 @@ from antiphon_runtime.engines.protocols import HEARD_RATE, VAD_SAMPLES, Samples,
 from antiphon_runtime.stages.served import Served
 from antiphon_runtime.stages.working import Detecting
 from antiphon_runtime.turns.endpointing import Endpointer, EndpointingSettings, Event
+from antiphon_runtime.turns.voiced import VoicedSpans
 
 _log = logging.getLogger(__name__)
 FRAME_MS = VAD_SAMPLES * 1000 / HEARD_RATE
@@ -38,6 +39,7 @@ class Hearing:
         on_failure: Callable[[Exception], None],
     ) -> None:
         self.endpointer = Endpointer(settings)
+        self.voiced = VoicedSpans()
         self.on_judged: Callable[[float], None] = lambda _: None
         """Told the end of each frame that was judged, in ms of the session's audio."""
         self._vad = vad
@@ -124,7 +126,11 @@ class Hearing:
         self._next_frame()
 
     def _judged(self, probability: float) -> None:
-        for event in self.endpointer.hear(probability):
+        start_ms = self.endpointer.now_ms
+        events = self.endpointer.hear(probability)
+        if self.endpointer.is_voiced:
+            self.voiced.add(start_ms, self.endpointer.now_ms)
+        for event in events:
             self._on_event(event)
         self.on_judged(self.endpointer.now_ms)
 

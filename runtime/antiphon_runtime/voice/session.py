@@ -22,7 +22,7 @@ from antiphon_runtime.realtime.actions import (
 from antiphon_runtime.realtime.protocol import Protocol
 from antiphon_runtime.realtime.server_events import NewId, ServerEvent
 from antiphon_runtime.stages.cast import Cast
-from antiphon_runtime.turns.endpointing import EndpointingSettings
+from antiphon_runtime.turns.endpointing import EndpointingSettings, Event
 from antiphon_runtime.turns.timeline import Timeline
 from antiphon_runtime.voice.answers import Answers
 from antiphon_runtime.voice.defaults import AgentOptions, endpointing, session_defaults
@@ -32,6 +32,7 @@ from antiphon_runtime.voice.hearing import Hearing
 from antiphon_runtime.voice.listener import Listener, Nobody
 from antiphon_runtime.voice.phrases import Phrases
 from antiphon_runtime.voice.recognising import Recognition
+from antiphon_runtime.voice.silence import SilenceWatch
 from antiphon_runtime.voice.tasks import Tasks
 from antiphon_runtime.voice.turn_taking import TurnTaking
 
@@ -64,6 +65,8 @@ class Session:
         self._recognition = Recognition(cast.asr, agent.options, self.protocol.id) if cast.asr else None
         self._turns = TurnTaking(self, self._recognition)
         self._hearing = self._turns.hearing = self._listen(cast)
+        self._silence = SilenceWatch(self)
+        self.answers.on_idle = self._answered
         self._apply_settings()
 
     @property
@@ -107,6 +110,7 @@ class Session:
     async def close(self) -> None:
         """Ends all work of it; nothing is sent any more."""
         self._send = lambda _: None
+        self._silence.stop()
         self.answers.tell = self._send
         if self._hearing is not None:
             self._hearing.close()
@@ -155,12 +159,17 @@ class Session:
             cast.vad,
             self._endpointing(),
             session_id=self.id,
-            on_event=self._turns.on_event,
+            on_event=self._on_turn_event,
             on_failure=self._tell_failure,
         )
         hearing.on_judged = lambda until_ms: self.protocol.turns.judged(int(until_ms))
         self.answers.on_audible = hearing.endpointer.seal
         return hearing
+
+    def _on_turn_event(self, event: Event) -> None:
+        self._turns.on_event(event)
+        if self.is_listening:
+            self._silence.stop()
 
     def _endpointing(self) -> EndpointingSettings:
         detection = self.protocol.settings.audio.input.turn_detection
@@ -173,7 +182,12 @@ class Session:
             self._recognition.asked = self.protocol.settings.audio.input.transcription
             self._recognition.features = self.features
 
+    def _answered(self) -> None:
+        if not self.is_listening:
+            self._silence.answered()
+
     def _start(self, start: StartResponse, draft: Draft | None, timeline: Timeline | None) -> None:
+        self._silence.stop()
         known = timeline or self._turns.take_timeline()
         self.answers.start(start.response, draft, known, self._turns.all_heard)
 

@@ -8,13 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from antiphon_runtime.engines.protocols import Transcript
+from antiphon_runtime.engines.protocols import HEARD_RATE, Samples, Transcript
 from antiphon_runtime.realtime.actions import AudioCommitted, AudioGiven, Reply, StopResponse
 from antiphon_runtime.realtime.client_session import SemanticVad, TurnDetection
 from antiphon_runtime.turns import completeness
 from antiphon_runtime.turns.backchannels import Floor
 from antiphon_runtime.turns.endpointing import Event, PausePoint, Resumed, SpeechStarted, TurnEnded, TurnReopened
 from antiphon_runtime.turns.timeline import Anchor, Timeline
+from antiphon_runtime.turns.voiced import without_silence
 from antiphon_runtime.voice.failures import code_and_message
 from antiphon_runtime.voice.floor import FloorWatch
 from antiphon_runtime.voice.hearing import Hearing
@@ -158,7 +159,7 @@ class TurnTaking:
         if not (self._room.features.speculative_asr or isinstance(self.detection, SemanticVad)):
             return
         self._drop_speculation()
-        samples = self._room.protocol.turns.buffer.view(int(self._start_ms))
+        samples = self._speech(self._room.protocol.turns.buffer.view(int(self._start_ms)), self._start_ms)
         transcript = self._room.tasks.start(self._recognition.transcribe(samples, final=False), "speculative asr")
         self._speculation = Speculation(point.pause, transcript)
         self._room.tasks.start(self._think_ahead(self._speculation), "think ahead")
@@ -269,7 +270,15 @@ class TurnTaking:
         if speculation is not None:
             with suppress(Exception):  # then it is heard anew
                 return await speculation.take(self._room.listener)
-        return await self._recognition.transcribe(committed.samples, final=True)
+        samples = self._speech(committed.samples, committed.start_ms)
+        return await self._recognition.transcribe(samples, final=True)
+
+    def _speech(self, samples: Samples, start_ms: float) -> Samples:
+        """What is to be recognised of a stretch."""
+        if not self._room.features.vad_filter or self.hearing is None:
+            return samples
+        end_ms = start_ms + len(samples) * 1000 / HEARD_RATE
+        return without_silence(samples, start_ms, self.hearing.voiced.within(start_ms, end_ms))
 
     def _tell_text(self, item_id: str, text: str, content_index: int = 0) -> None:
         turns = self._room.protocol.turns

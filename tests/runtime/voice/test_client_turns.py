@@ -8,6 +8,7 @@ import numpy as np
 from virtual_time import in_virtual_time
 from voice_world import VoiceWorld
 
+from antiphon_crds.control import Features
 from antiphon_crds.stage_options import LlmOptions
 from antiphon_runtime.voice.defaults import AgentOptions
 
@@ -171,3 +172,34 @@ async def test_no_more_tokens_than_the_agent_allows() -> None:
         await world.wait(4000)
         assert world.llm.chats[-1].max_tokens == got
     await world.close()
+
+
+@in_virtual_time
+async def test_after_long_silence_the_agent_speaks() -> None:
+    world = VoiceWorld()
+    detection = {"type": "server_vad", "idle_timeout_ms": 5000}
+    world.feed("session.update", session={"type": "realtime", "audio": {"input": {"turn_detection": detection}}})
+    await world.say(1000)
+    await world.wait(5000)
+    assert len(world.of("response.done")) == 1
+    await world.wait(4000)
+    assert len(world.of("input_audio_buffer.timeout_triggered")) == 1
+    assert len(world.of("response.done")) == 2
+    await world.close()
+
+
+@in_virtual_time
+async def test_silence_within_a_turn_is_left_out_where_that_is_wanted() -> None:
+    long_pause = {"type": "server_vad", "silence_duration_ms": 2000}
+    lengths = []
+    for wanted in (False, True):
+        world = VoiceWorld(features=Features(speculative_asr=False, vad_filter=wanted))
+        world.feed("session.update", session={"type": "realtime", "audio": {"input": {"turn_detection": long_pause}}})
+        await world.say(600)
+        await world.wait(1500)
+        await world.say(600)
+        await world.wait(4000)
+        lengths.append(len(world.asr.heard[-1].samples) / 16_000)
+        await world.close()
+    assert lengths[0] > 4
+    assert lengths[1] < 2.2
