@@ -11,20 +11,61 @@ from antiphon_runtime.configuration import ConfigurationError, read_configuratio
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="antiphon-runtime", description="The program that runs in every voice pod.")
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(["serve", *given] if given[:1] == ["--config"] else given)
+    try:
+        code: int = options.run(options)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="antiphon-runtime",
+        description="The program that runs in every voice pod. With --config alone it serves.",
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_serve(commands)
+    _add_check(commands)
+    return parser
+
+
+def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    serve = commands.add_parser(
+        "serve",
+        help="serve the voice API and the control API until SIGTERM",
+        description="Exit codes: 0 ended after a drain, 1 could not start or serve; 2 wrong options.",
+    )
+    _add_config(serve)
+    serve.add_argument("--host", metavar="ADDRESS", help="address to listen on; default: server.host")
+    serve.set_defaults(run=_serve)
+
+
+def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     check = commands.add_parser(
         "check",
         help="validate a RuntimeConfig and print it with every default filled in",
         description="Exit codes: 0 valid, 1 not.",
     )
-    check.add_argument("--config", type=Path, required=True, metavar="FILE", help="the RuntimeConfig, YAML or JSON")
-    options = parser.parse_args(arguments)
-    try:
-        configuration = read_configuration(options.config)
-    except ConfigurationError as error:
-        print(error, file=sys.stderr)
-        return 1
+    _add_config(check)
+    check.set_defaults(run=_check)
+
+
+def _add_config(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the RuntimeConfig, YAML or JSON")
+
+
+def _serve(options: argparse.Namespace) -> int:
+    configuration = read_configuration(options.config)
+    from antiphon_runtime.server.launch import launch  # what it imports takes a second that `check` need not
+
+    return launch(configuration, host=options.host)
+
+
+def _check(options: argparse.Namespace) -> int:
+    configuration = read_configuration(options.config)
     print(json.dumps(configuration.to_manifest(), indent=2))
     return 0
 

@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,38 @@ def emulated_config(voice_port: int, control_port: int, **more: Any) -> dict[str
         "kind": "RuntimeConfig",
         "identity": {"agent": "hello"},
         "server": {"host": "127.0.0.1", "voicePort": voice_port, "controlPort": control_port},
-        "stages": [_stage(name, speed) for name, speed in _SPEEDS.items()],
+        "stages": [emulated_stage(name) for name in _SPEEDS],
         **more,
     }
 
 
+@dataclass(frozen=True, slots=True)
+class PodProcess:
+    """A pod that is ready."""
+
+    host: str
+    voice_port: int
+    control_port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def realtime_url(self) -> str:
+        return f"ws://{self.host}:{self.voice_port}/v1/realtime"
+
+    @property
+    def control_url(self) -> str:
+        return f"http://{self.host}:{self.control_port}"
+
+    @property
+    def resident_bytes(self) -> int:
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS:"))
+
+
 @contextlib.contextmanager
-def voice_process(folder: Path, **more: Any) -> Iterator[str]:
-    """Address of a pod that is ready; it is ended on leaving. `more` goes into its configuration."""
+def pod_process(folder: Path, **more: Any) -> Iterator[PodProcess]:
+    """A pod of emulated stages; it is ended on leaving. `more` goes into its configuration."""
     voice_port, control_port = _free_port(), _free_port()
     config, log = folder / "runtime.json", folder / "runtime.log"
     config.write_text(json.dumps(emulated_config(voice_port, control_port, **more)))
@@ -47,13 +72,24 @@ def voice_process(folder: Path, **more: Any) -> Iterator[str]:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:
         _wait_until_ready(f"http://127.0.0.1:{control_port}/readyz", process, log)
-        yield f"http://127.0.0.1:{voice_port}/"
+        yield PodProcess("127.0.0.1", voice_port, control_port, process, log)
     finally:
         process.kill()
         process.wait()
 
 
-def _stage(name: str, speed: dict[str, float]) -> dict[str, Any]:
+@contextlib.contextmanager
+def voice_process(folder: Path, **more: Any) -> Iterator[str]:
+    """Address of such a pod."""
+    with pod_process(folder, **more) as pod:
+        yield f"http://{pod.host}:{pod.voice_port}/"
+
+
+def emulated_stage(
+    name: str, speed: dict[str, float] | None = None, variants: tuple[str, ...] = ("emulated",)
+) -> dict[str, Any]:
+    """A stage whose variants are equally fast."""
+    speed = speed or _SPEEDS[name]
     profile = {
         "hardware": "test",
         "noise": 0.1,
@@ -63,8 +99,11 @@ def _stage(name: str, speed: dict[str, float]) -> dict[str, Any]:
         "origin": "chosen for tests",
         **speed,
     }
-    variant = {"name": "emulated", "engine": "emulated", "memory": {"host": "16Mi"}, "profiles": [profile]}
-    return {"stage": name, "model": f"{name}-model", "variants": [variant], "variant": "emulated"}
+    all_variants = [
+        {"name": variant, "engine": "emulated", "memory": {"host": "16Mi"}, "profiles": [profile]}
+        for variant in variants
+    ]
+    return {"stage": name, "model": f"{name}-model", "variants": all_variants, "variant": variants[0]}
 
 
 def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -1,0 +1,44 @@
+"""A listener that sends a trace of every turn."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Literal
+
+from antiphon_runtime.stages.cast import Stages
+from antiphon_runtime.telemetry.labels import Runs, emulated_label
+from antiphon_runtime.telemetry.spans import TurnAttributes
+from antiphon_runtime.telemetry.traces import Tracer
+from antiphon_runtime.turns.timeline import Timeline
+from antiphon_runtime.voice.listener import InterruptionKind, TurnResult
+
+
+class TurnTraces:
+    """Made on the event loop, whose clock timelines have."""
+
+    def __init__(self, tracer: Tracer, stages: Stages) -> None:
+        self._tracer = tracer
+        self._stages = stages
+        self._loop = asyncio.get_running_loop()
+
+    def turn(self, timeline: Timeline, result: TurnResult) -> None:
+        works = [served.current for served in self._stages.all_served() if served.current is not None]
+        ran = tuple(
+            Runs(work.stage, work.model, work.variant.name, emulated_label(work.engine.emulated)) for work in works
+        )
+        engines = {work.stage: work.variant.engine for work in works}
+        told = TurnAttributes(session="", result=result, ran=ran, engines=engines)
+        self._tracer.turn(timeline, told, time.time() - self._loop.time())
+
+    def interrupted(self, kind: InterruptionKind) -> None:
+        pass
+
+    def speculated(self, stage: Literal["asr", "llm"], used: bool) -> None:
+        pass
+
+    def phrase(self, hit: bool) -> None:
+        pass
+
+    def spoke(self, underruns: int) -> None:
+        pass
