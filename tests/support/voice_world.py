@@ -20,6 +20,7 @@ from antiphon_crds.voicemodel import Variant
 from antiphon_runtime.batching.limits import Limits
 from antiphon_runtime.batching.observing import Nobody as UnobservedBatches
 from antiphon_runtime.engines.protocols import (
+    HEARD_RATE,
     Chat,
     Samples,
     Sound,
@@ -28,11 +29,12 @@ from antiphon_runtime.engines.protocols import (
     Transcript,
     Utterance,
     VadStream,
+    Word,
 )
 from antiphon_runtime.realtime.server_events import ServerEvent
 from antiphon_runtime.stages.cast import Cast
 from antiphon_runtime.stages.served import Served
-from antiphon_runtime.stages.working import Answering, Detecting, Recognizing, Speaking, Working
+from antiphon_runtime.stages.working import Answering, Detecting, Distinguishing, Recognizing, Speaking, Working
 from antiphon_runtime.turns.timeline import Timeline
 from antiphon_runtime.voice.defaults import AgentOptions
 from antiphon_runtime.voice.listener import InterruptionKind, TurnResult
@@ -85,7 +87,13 @@ class ScriptedRecognizer(_Scripted):
     def transcribe(self, utterances: Sequence[Utterance]) -> list[Transcript]:
         self._fail()
         self.heard += utterances
-        return [Transcript(self._text(utterance)) for utterance in utterances]
+        return [self._transcript(utterance) for utterance in utterances]
+
+    def _transcript(self, utterance: Utterance) -> Transcript:
+        text = self._text(utterance)
+        each = len(utterance.samples) / HEARD_RATE / max(len(text.split()), 1)
+        words = [Word(word, index * each, (index + 1) * each) for index, word in enumerate(text.split())]
+        return Transcript(text, words=tuple(words) if utterance.words else ())
 
     def _text(self, utterance: Utterance) -> str:
         if self.text_of is not None:
@@ -143,6 +151,21 @@ class ScriptedVoice(_Scripted):
         yield Sound(np.concatenate((silence, _tone(0.06 * len(speech.text)))))
 
 
+class LoudnessIsVoice(_Scripted):
+    """Voices are as different as they are loud."""
+
+    def embed(self, stretches: Sequence[Samples]) -> list[Samples]:
+        self._fail()
+        return [self._direction(float(np.median(np.abs(stretch)))) for stretch in stretches]
+
+    @staticmethod
+    def _direction(loudness: float) -> Samples:
+        """A tone of amplitude 0.3 has a median of 0.21, one of 0.6 has 0.42."""
+        directions: Samples = np.eye(2, dtype=np.float32)
+        direction: Samples = directions[int(loudness > 0.32)]
+        return direction
+
+
 @dataclass(slots=True)
 class Heard:
     """What a listener was told."""
@@ -179,6 +202,7 @@ class VoiceWorld:
         answer: str = "It is noon. Go and eat.",
         options: AgentOptions | None = None,
         without: Sequence[Stage] = (),
+        diarizes: bool = False,
         features: Features | None = None,
     ) -> None:
         self.vad = LoudIsSpeech(0.001, 32)
@@ -188,7 +212,9 @@ class VoiceWorld:
         self.heard = Heard()
         self.events: list[tuple[float, ServerEvent]] = []
         self.features = features or Features(speculative_asr=True, speculative_llm=True)
-        chosen: frozenset[Stage] = frozenset(s for s in ("vad", "asr", "llm", "tts") if s not in without)
+        names: tuple[Stage, ...] = ("vad", "asr", "llm", "tts", *(("diarization",) if diarizes else ()))
+        chosen: frozenset[Stage] = frozenset(name for name in names if name not in without)
+        self.encoder = LoudnessIsVoice(0.02, 8)
         self.options = options or AgentOptions(stages=chosen)
         self.cast = self._cast(chosen)
         self._ids = itertools.count(1)
@@ -202,9 +228,9 @@ class VoiceWorld:
     def feed(self, kind: str, **fields: Any) -> None:
         self.session.feed(json.dumps({"type": kind, **fields}))
 
-    async def say(self, ms: int) -> None:
+    async def say(self, ms: int, loudness: float = 0.3) -> None:
         """The user speaks, in real time."""
-        await self._sound(ms, 0.3)
+        await self._sound(ms, loudness)
 
     async def wait(self, ms: int) -> None:
         """The user is silent; the microphone is open."""
@@ -212,7 +238,7 @@ class VoiceWorld:
 
     async def close(self) -> None:
         await self.session.close()
-        for served in (self.cast.vad, self.cast.asr, self.cast.llm, self.cast.tts):
+        for served in (self.cast.vad, self.cast.asr, self.cast.llm, self.cast.tts, self.cast.diarization):
             if served is not None:
                 await served.close()
 
@@ -254,6 +280,9 @@ class VoiceWorld:
             "asr": lambda: Recognizing("m", variant(), self.asr, limits, quiet, self._computer(self.asr)),
             "llm": lambda: Answering("m", variant(), self.llm, limits, quiet),
             "tts": lambda: Speaking("m", variant(), self.tts, limits, quiet),
+            "diarization": lambda: Distinguishing(
+                "m", variant(), self.encoder, limits, quiet, self._computer(self.encoder)
+            ),
         }
         return Cast(**{stage: _served(stage, make()) for stage, make in made.items() if stage in chosen})
 

@@ -38,6 +38,8 @@ class Served(Generic[W]):
         self.model = model
         self.switching_to: str | None = None
         self.on_unloaded: Callable[[W], None] = lambda _: None
+        self.asleep: dict[str, W] = {}
+        """By variant: what gave its accelerator's memory back, and can be woken."""
         self._current: _Holding[W] | None = None
         self._open = asyncio.Event()
         """Cleared while the stage has no variant: leases wait."""
@@ -76,19 +78,34 @@ class Served(Generic[W]):
 
     def put(self, working: W) -> asyncio.Task[None] | None:
         """New leases get this one. The one before is closed when its last lease is back; the task does that."""
+        self.asleep.pop(working.variant.name, None)
         before, self._current = self._current, _Holding(working)
         self._open.set()
         return self._retire(before) if before else None
 
     def take_away(self) -> asyncio.Task[None] | None:
         """New leases wait until something is put; see `put` for the one before."""
-        before, self._current = self._current, None
-        self._open.clear()
+        before = self._withdraw()
         return self._retire(before) if before else None
+
+    async def put_to_sleep(self, sleep: Callable[[], None]) -> None:
+        """As `take_away`, but the variant stays loaded in `asleep`. `sleep` blocks; it is called when nobody has a lease."""
+        before = self._withdraw()
+        if before is not None:
+            await before.free.wait()
+            await asyncio.to_thread(sleep)
+            self.asleep[before.working.variant.name] = before.working
 
     async def close(self) -> None:
         self.take_away()
+        for working in self.asleep.values():
+            self._retire(_Holding(working))
         await asyncio.gather(*self._retired)
+
+    def _withdraw(self) -> _Holding[W] | None:
+        before, self._current = self._current, None
+        self._open.clear()
+        return before
 
     def _retire(self, holding: _Holding[W]) -> asyncio.Task[None]:
         task = asyncio.create_task(self._close_when_free(holding), name=f"retire {holding.working.label}")

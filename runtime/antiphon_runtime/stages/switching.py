@@ -2,7 +2,8 @@
 
 Beside: the new variant is loaded and warmed beside the old one, new turns get it, and the old one goes when its last turn
 is over. Drained: where memory can't hold both, the stage's calls wait while the old variant finishes, goes, and the new
-one comes; if that fails the old one comes back.
+one comes; if that fails the old one comes back. Engines that can sleep do so instead of going, and wake instead of being
+loaded anew.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from antiphon_crds.durations import parse_quantity_bytes
 from antiphon_crds.voicemodel import Variant
 from antiphon_runtime.batching.limits import Limits
 from antiphon_runtime.engines.protocols import EngineError
+from antiphon_runtime.engines.sleeping import sleeper_of
 from antiphon_runtime.models.errors import ModelError
-from antiphon_runtime.stages.loading import Loader
+from antiphon_runtime.stages.loading import Loader, most_of
 from antiphon_runtime.stages.served import Served
 from antiphon_runtime.stages.working import Working
 
@@ -86,15 +88,33 @@ class Switcher:
     async def _drained(
         self, served: Served[Any], old: Working[Any], variant: Variant, limits: Callable[[Variant, int], Limits]
     ) -> None:
-        leaving = served.take_away()
-        assert leaving is not None  # noqa: S101 (`old` was in force)
-        await leaving
+        if (sleeper := sleeper_of(old.engine)) is not None:
+            await served.put_to_sleep(sleeper.sleep)
+        elif (leaving := served.take_away()) is not None:
+            await leaving
         try:
-            served.put(await self._load(served, variant, limits))
-        except BaseException:
-            _log.exception("%s: %s can't be loaded; going back to %s", served.config.stage, variant.name, old.label)
-            served.put(await self._load(served, old.variant, limits))
+            served.put(await self._wake_or_load(served, variant, limits))
+        except BaseException as error:
+            _log.error("%s: %s can't be had; back to %s: %s", served.config.stage, variant.name, old.label, error)
+            served.put(await self._wake_or_load(served, old.variant, limits))
             raise
+
+    async def _wake_or_load(
+        self, served: Served[Any], variant: Variant, limits: Callable[[Variant, int], Limits]
+    ) -> Working[Any]:
+        asleep: Working[Any] | None = served.asleep.get(variant.name)
+        sleeper = sleeper_of(asleep.engine) if asleep is not None else None
+        if asleep is None or sleeper is None:
+            return await self._load(served, variant, limits)
+        try:
+            await asyncio.to_thread(sleeper.wake)
+        except EngineError as error:
+            _log.warning("%s: %s does not wake and is loaded anew: %s", served.config.stage, asleep.label, error)
+            del served.asleep[variant.name]
+            await asleep.close()
+            return await self._load(served, variant, limits)
+        asleep.tune(limits(variant, most_of(asleep.engine)))
+        return asleep
 
 
 def find_variant(served: Served[Any], name: str) -> Variant:

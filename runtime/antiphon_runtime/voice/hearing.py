@@ -40,8 +40,8 @@ class Hearing:
     ) -> None:
         self.endpointer = Endpointer(settings)
         self.voiced = VoicedSpans()
-        self.on_judged: Callable[[float], None] = lambda _: None
-        """Told the end of each frame that was judged, in ms of the session's audio."""
+        self.on_judged: Callable[[float, bool], None] = lambda *_: None
+        """Told the end of each frame that was judged, in ms of the session's audio, and whether somebody spoke in it."""
         self._vad = vad
         self._session_id = session_id
         self._on_event = on_event
@@ -132,7 +132,7 @@ class Hearing:
             self.voiced.add(start_ms, self.endpointer.now_ms)
         for event in events:
             self._on_event(event)
-        self.on_judged(self.endpointer.now_ms)
+        self.on_judged(self.endpointer.now_ms, self.endpointer.is_voiced)
 
     def _fail(self, error: BaseException) -> None:
         if self._loop.time() - self._last_failure >= _FAILURES_TOLD_EVERY_SECONDS and isinstance(error, Exception):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from antiphon_crds.control import Features
+from antiphon_runtime.engines.protocols import Samples
 from antiphon_runtime.realtime.actions import (
     Action,
     AudioCleared,
@@ -28,11 +29,12 @@ from antiphon_runtime.voice.answers import Answers
 from antiphon_runtime.voice.defaults import AgentOptions, endpointing, session_defaults
 from antiphon_runtime.voice.draft import Draft
 from antiphon_runtime.voice.failures import code_and_message
-from antiphon_runtime.voice.hearing import Hearing
+from antiphon_runtime.voice.hearing import FRAME_MS, Hearing
 from antiphon_runtime.voice.listener import Listener, Nobody
 from antiphon_runtime.voice.phrases import Phrases
 from antiphon_runtime.voice.recognising import Recognition
 from antiphon_runtime.voice.silence import SilenceWatch
+from antiphon_runtime.voice.speakers import SpeakerWatch
 from antiphon_runtime.voice.tasks import Tasks
 from antiphon_runtime.voice.turn_taking import TurnTaking
 
@@ -63,7 +65,8 @@ class Session:
         self._send = send
         self.answers = Answers(cast, agent.options, agent.phrases, self.protocol.id, send, agent.listener)
         self._recognition = Recognition(cast.asr, agent.options, self.protocol.id) if cast.asr else None
-        self._turns = TurnTaking(self, self._recognition)
+        self._speakers = self._tell_apart(cast)
+        self._turns = TurnTaking(self, self._recognition, self._speakers)
         self._hearing = self._turns.hearing = self._listen(cast)
         self._silence = SilenceWatch(self)
         self.answers.on_idle = self._answered
@@ -128,8 +131,7 @@ class Session:
     def _do(self, action: Action, draft: Draft | None, timeline: Timeline | None) -> None:
         match action:
             case AudioHeard(samples):
-                if self._hearing is not None:
-                    self._hearing.hear(samples)
+                self._hear(samples)
             case StartResponse():
                 self._start(action, draft, timeline)
             case StopResponse():
@@ -152,6 +154,11 @@ class Session:
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
+    def _tell_apart(self, cast: Cast) -> SpeakerWatch | None:
+        if cast.diarization is None or cast.vad is None:
+            return None
+        return SpeakerWatch(cast.diarization, self._agent.options.diarization, self.tasks, self.id)
+
     def _listen(self, cast: Cast) -> Hearing | None:
         if cast.vad is None:
             return None
@@ -162,9 +169,20 @@ class Session:
             on_event=self._on_turn_event,
             on_failure=self._tell_failure,
         )
-        hearing.on_judged = lambda until_ms: self.protocol.turns.judged(int(until_ms))
+        hearing.on_judged = self._judged
         self.answers.on_audible = hearing.endpointer.seal
         return hearing
+
+    def _hear(self, samples: Samples) -> None:
+        if self._speakers is not None and self.features.diarization:
+            self._speakers.hear(samples)
+        if self._hearing is not None:
+            self._hearing.hear(samples)
+
+    def _judged(self, until_ms: float, is_voiced: bool) -> None:
+        self.protocol.turns.judged(int(until_ms))
+        if self._speakers is not None and self.features.diarization:
+            self._speakers.judged(until_ms, FRAME_MS, is_voiced)
 
     def _on_turn_event(self, event: Event) -> None:
         self._turns.on_event(event)

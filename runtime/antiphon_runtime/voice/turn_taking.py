@@ -21,6 +21,7 @@ from antiphon_runtime.voice.floor import FloorWatch
 from antiphon_runtime.voice.hearing import Hearing
 from antiphon_runtime.voice.recognising import Recognition
 from antiphon_runtime.voice.room import Room, last_said
+from antiphon_runtime.voice.speakers import SpeakerWatch
 from antiphon_runtime.voice.speculation import Speculation
 
 
@@ -34,11 +35,12 @@ class _Turn:
 class TurnTaking:
     """`on_event` gets what the endpointer finds; times in ms are those of the session's audio."""
 
-    def __init__(self, room: Room, recognition: Recognition | None) -> None:
+    def __init__(self, room: Room, recognition: Recognition | None, speakers: SpeakerWatch | None = None) -> None:
         self.hearing: Hearing | None = None
         """None: the pod can't detect speech; the client says when a turn ends."""
         self._room = room
         self._recognition = recognition
+        self._speakers = speakers
         self._turn: _Turn | None = None
         """The one that was ended last."""
         self._timeline = Timeline()
@@ -160,7 +162,7 @@ class TurnTaking:
             return
         self._drop_speculation()
         samples = self._speech(self._room.protocol.turns.buffer.view(int(self._start_ms)), self._start_ms)
-        transcript = self._room.tasks.start(self._recognition.transcribe(samples, final=False), "speculative asr")
+        transcript = self._room.tasks.start(self._transcribe(samples, final=False), "speculative asr")
         self._speculation = Speculation(point.pause, transcript)
         self._room.tasks.start(self._think_ahead(self._speculation), "think ahead")
 
@@ -238,11 +240,14 @@ class TurnTaking:
         self, committed: AudioCommitted, turn: _Turn, speculation: Speculation | None, *, respond: bool
     ) -> None:
         try:
-            text = await self._final_text(committed, speculation)
-            if text is None:
+            heard = await self._final(committed, speculation)
+            if heard is None:
                 return
+            text = heard.text.strip()
             turn.timeline.mark(Anchor.FINAL_TRANSCRIPT, asyncio.get_running_loop().time())
             self._tell_text(committed.item_id, text)
+            if self._tells_speakers:
+                self._room.tasks.start(self._tell_speakers(committed, heard), "speakers of a turn")
             if not text:
                 self._room.listener.turn(turn.timeline, "empty")
             elif respond and not turn.superseded:
@@ -252,7 +257,19 @@ class TurnTaking:
             if speculation is not None:
                 await speculation.drop(self._room.listener)
 
-    async def _final_text(self, committed: AudioCommitted, speculation: Speculation | None) -> str | None:
+    async def _tell_speakers(self, committed: AudioCommitted, heard: Transcript) -> None:
+        assert self._speakers is not None  # noqa: S101 (asked before)
+        for said in await self._speakers.segments(heard, committed.start_ms, committed.end_ms):
+            events = self._room.protocol.turns.transcript_segment(
+                committed.item_id,
+                speaker=said.speaker,
+                text=said.text,
+                start_seconds=said.start_seconds,
+                end_seconds=said.end_seconds,
+            )
+            self._room.take(Reply(events))
+
+    async def _final(self, committed: AudioCommitted, speculation: Speculation | None) -> Transcript | None:
         """None: it could not be recognised, and the client has been told."""
         turns = self._room.protocol.turns
         if self._recognition is None:
@@ -260,7 +277,7 @@ class TurnTaking:
             self._room.take(Reply(told))
             return None
         try:
-            return (await self._transcript(committed, speculation)).text.strip()
+            return await self._transcript(committed, speculation)
         except Exception as error:
             self._room.take(Reply(turns.transcript_failed(committed.item_id, *code_and_message(error))))
             return None
@@ -270,12 +287,19 @@ class TurnTaking:
         if speculation is not None:
             with suppress(Exception):  # then it is heard anew
                 return await speculation.take(self._room.listener)
-        samples = self._speech(committed.samples, committed.start_ms)
-        return await self._recognition.transcribe(samples, final=True)
+        return await self._transcribe(self._speech(committed.samples, committed.start_ms), final=True)
+
+    @property
+    def _tells_speakers(self) -> bool:
+        return self._speakers is not None and bool(self._room.features.diarization)
+
+    async def _transcribe(self, samples: Samples, *, final: bool) -> Transcript:
+        assert self._recognition is not None  # noqa: S101 (asked before)
+        return await self._recognition.transcribe(samples, final=final, words=self._tells_speakers)
 
     def _speech(self, samples: Samples, start_ms: float) -> Samples:
-        """What is to be recognised of a stretch."""
-        if not self._room.features.vad_filter or self.hearing is None:
+        """What is to be recognised of a stretch. Speakers are found by the times of words, so that no silence goes then."""
+        if not self._room.features.vad_filter or self.hearing is None or self._tells_speakers:
             return samples
         end_ms = start_ms + len(samples) * 1000 / HEARD_RATE
         return without_silence(samples, start_ms, self.hearing.voiced.within(start_ms, end_ms))

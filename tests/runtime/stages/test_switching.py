@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from voice_world import stage_config, variant
+from voice_world import ScriptedVoice, stage_config, variant
 
 from antiphon_crds.runtime_config import StageConfig
 from antiphon_crds.voicemodel import Memory, Variant
@@ -17,6 +17,7 @@ from antiphon_runtime.engines.protocols import EngineError, Utterance
 from antiphon_runtime.stages.loading import Loader
 from antiphon_runtime.stages.served import Served
 from antiphon_runtime.stages.switching import FreeMemory, Switcher, SwitchError, choose_mode
+from antiphon_runtime.stages.working import Speaking
 from antiphon_runtime.telemetry.metrics import Metrics
 
 GIB = 2**30
@@ -40,7 +41,9 @@ def test_the_mode_follows_from_free_memory(free: FreeMemory, mode: str) -> None:
 
 
 def test_what_fits_not_even_alone_is_refused_with_the_figures() -> None:
-    with pytest.raises(SwitchError, match=r"needs 4Gi of main memory, and 1\.5 GiB of main memory would be free") as told:
+    with pytest.raises(
+        SwitchError, match=r"needs 4Gi of main memory, and 1\.5 GiB of main memory would be free"
+    ) as told:
         choose_mode(needing("a"), needing("b", host="4Gi"), FreeMemory(host=GIB // 2))
     assert told.value.reason == "NoMemory"
 
@@ -121,5 +124,50 @@ def test_an_unknown_variant_is_refused_by_name() -> None:
             await Switcher(by, FreeMemory).switch(served, "c", limits)
         assert told.value.reason == "UnknownVariant"
         await served.close()
+
+    asyncio.run(story())
+
+
+class Dozing(ScriptedVoice):
+    """An engine that can sleep."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0, 4)
+        self.story: list[str] = []
+        self.wakes = True
+
+    def sleep(self) -> None:
+        self.story.append("sleep")
+
+    def wake(self) -> None:
+        self.story.append("wake")
+        if not self.wakes:
+            raise EngineError("it is gone")
+
+
+@pytest.mark.parametrize("wakes", [True, False])
+def test_an_engine_that_can_sleep_sleeps_and_wakes(wakes: bool) -> None:
+    async def story() -> None:
+        config = stage_config("tts", "a", "b")
+        config.variants[:] = [needing("a"), needing("b")]
+        by = loader()
+        engine = Dozing()
+        engine.wakes = wakes
+        served: Served[Any] = Served(config, "m")
+        served.put(
+            Speaking(
+                "m", config.variants[0], engine, Limits(max_batch=4), Metrics().observer("tts", "m", variant("a"), True)
+            )
+        )
+        switcher = Switcher(by, lambda: FreeMemory(host=GIB // 2))
+        await switcher.switch(served, "b", limits)
+        assert engine.story == ["sleep"]
+        assert not engine.is_closed
+        await switcher.switch(served, "a", limits)
+        assert engine.story == ["sleep", "wake"]
+        assert (served.working.engine is engine) == wakes
+        assert engine.is_closed != wakes
+        await served.close()
+        assert engine.is_closed
 
     asyncio.run(story())

@@ -1,0 +1,1 @@
+"""Who spoke when: directions of voices become speakers, speakers become segments."""
