@@ -1,8 +1,9 @@
 """Whisper through faster-whisper (CTranslate2), on CPU or CUDA.
 
 Whisper pads all audio to 30 s. Here it is padded to 10 s, which is three to five times as fast; where that makes it
-loop, the utterance is heard again at 30 s. Options: `windowSeconds` of the shorter window, `device`, `maxBatch` (default:
-the profile's; on a CPU a batch saves nothing).
+loop, the utterance is heard again at 30 s. Options: `windowSeconds` of the shorter window, `device` (cpu or cuda; default:
+cuda for a variant that takes GPU memory), `deviceIndex`, `maxBatch` (default: the profile's; on a CPU a batch saves
+nothing, a GPU hears it in one go).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 
 from antiphon_crds.stages import Precision, Stage
 from antiphon_crds.voicemodel import Variant
+from antiphon_runtime.engines.cuda_libraries import preload
 from antiphon_runtime.engines.needs import count, give_back_memory, imported, label, let_openmp_sleep, option
 from antiphon_runtime.engines.protocols import HEARD_RATE, EngineError, Samples, Transcript, Utterance, Word
 from antiphon_runtime.engines.whisper_windows import (
@@ -29,6 +31,7 @@ from antiphon_runtime.engines.whisper_windows import (
 
 _COMPUTE_TYPES: dict[Precision, str] = {
     "fp32": "float32",
+    "tf32": "float32",
     "fp16": "float16",
     "bf16": "bfloat16",
     "int8": "int8",
@@ -97,8 +100,9 @@ class Whisper:
         return [_joined(parts, [next(heard) for _ in parts]) for parts in cut]
 
     def warm_up(self) -> None:
+        """On a GPU with the largest batch, so that memory runs out now or never."""
         silence = Utterance(np.zeros(HEARD_RATE, np.float32), words=True)
-        self.transcribe([silence])
+        self.transcribe([silence] * (self.max_batch if self._model.model.device == "cuda" else 1))
 
     def close(self) -> None:
         if self._model is not None:
@@ -214,11 +218,14 @@ def create(stage: Stage, variant: Variant, folder: Path, *, threads: int) -> Whi
     for name in ("model.bin", "config.json", "tokenizer.json"):
         if not (folder / name).is_file():  # it would be asked of a hub
             raise EngineError(f"{label(variant)} needs {name} in {folder}")
+    if device == "cuda":
+        _prepare_cuda(variant)
     library = imported("faster_whisper", variant, package="faster-whisper")
     tokenizer = imported("faster_whisper.tokenizer", variant, package="faster-whisper")
     model = library.WhisperModel(
         str(folder),
         device=device,
+        device_index=option(variant, "deviceIndex", 0),
         compute_type=_COMPUTE_TYPES[variant.precision],
         cpu_threads=threads,
         local_files_only=True,
@@ -227,6 +234,13 @@ def create(stage: Stage, variant: Variant, folder: Path, *, threads: int) -> Whi
     max_batch = count(variant, "maxBatch", measured)
     storage = imported("ctranslate2", variant, package="ctranslate2").StorageView
     return Whisper(model, tokenizer.Tokenizer, storage, max_batch=max_batch, window_seconds=window_seconds)
+
+
+def _prepare_cuda(variant: Variant) -> None:
+    """Raises EngineError where there is no GPU. CTranslate2 opens cuBLAS and cuDNN by name when it first needs them."""
+    preload("libcublasLt.so.12", "libcublas.so.12", "libcudnn.so.9", "libcudnn_*.so.9")
+    if imported("ctranslate2", variant, package="ctranslate2").get_cuda_device_count() < 1:
+        raise EngineError(f"{label(variant)} needs a GPU, and CTranslate2 sees none; is this pod given one?")
 
 
 def _has_longer_window(piece: _Piece) -> bool:
