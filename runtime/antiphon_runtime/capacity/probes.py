@@ -64,7 +64,7 @@ Probe: TypeAlias = Callable[[Any, StageOptions, Material], Awaitable[Taken]]
 async def _frame(detecting: Detecting, _: StageOptions, material: Material) -> Taken:
     stream = detecting.open()
     started = _now()
-    await detecting.step(stream, material.utterance[:VAD_SAMPLES], session=_somebody())
+    await detecting.step(stream, [material.utterance[:VAD_SAMPLES]], session=_somebody())
     return Taken(_now() - started)
 
 

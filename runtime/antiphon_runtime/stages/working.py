@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Hashable
+from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
 from typing import Generic, TypeAlias, TypeVar
 
 from antiphon_crds.stages import Stage
@@ -31,6 +31,7 @@ from antiphon_runtime.engines.protocols import (
 )
 
 E = TypeVar("E", bound=Engine)
+_Frames: TypeAlias = tuple[VadStream, Sequence[Samples]]
 StartComputer: TypeAlias = Callable[[str], Computer]
 """Where the engine computes, by the stage's name."""
 
@@ -88,17 +89,27 @@ class Detecting(Working[Vad]):
         observer: Observer,
         start_computer: StartComputer = ComputeThread,
     ) -> None:
-        self._batcher: Batcher[tuple[VadStream, Samples], float] = Batcher(
-            engine.step, limits, name="vad", observer=observer, once_per_session=True, start_computer=start_computer
+        self._batcher: Batcher[_Frames, list[float]] = Batcher(
+            self._step, limits, name="vad", observer=observer, once_per_session=True, start_computer=start_computer
         )
         super().__init__("vad", model, variant, engine, self._batcher)
 
     def open(self) -> VadStream:
         return self.engine.open()
 
-    def step(self, stream: VadStream, samples: Samples, *, session: Hashable) -> asyncio.Future[float]:
-        """Probability of speech in the next frame of the stream."""
-        return self._batcher.submit((stream, samples), session=session)
+    def step(self, stream: VadStream, frames: Sequence[Samples], *, session: Hashable) -> asyncio.Future[list[float]]:
+        """Probability of speech in each of the stream's next frames. More than one where the stream is behind."""
+        return self._batcher.submit((stream, frames), session=session)
+
+    def _step(self, items: Sequence[_Frames]) -> list[list[float]]:
+        """The first frames of all streams at once, then the second ones of those that have more."""
+        found: list[list[float]] = [[] for _ in items]
+        for turn in range(max((len(frames) for _, frames in items), default=0)):
+            due = [index for index, (_, frames) in enumerate(items) if turn < len(frames)]
+            probabilities = self.engine.step([(items[index][0], items[index][1][turn]) for index in due])
+            for index, probability in zip(due, probabilities, strict=True):
+                found[index].append(probability)
+        return found
 
 
 class Recognizing(Working[Recognizer]):

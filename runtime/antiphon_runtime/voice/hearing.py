@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -21,6 +21,8 @@ _log = logging.getLogger(__name__)
 FRAME_MS = VAD_SAMPLES * 1000 / HEARD_RATE
 OnEvent: TypeAlias = Callable[[Event], None]
 _FAILURES_TOLD_EVERY_SECONDS = 5.0
+_MOST_FRAMES = 16
+"""Judged together; half a second of one session must not keep all others waiting for long."""
 
 
 class Hearing:
@@ -49,7 +51,9 @@ class Hearing:
         self._loop = asyncio.get_running_loop()
         self._rest: Samples = np.zeros(0, np.float32)
         self._frames: deque[tuple[Samples, float]] = deque()
-        self._pending: asyncio.Future[float] | None = None
+        self._pending: asyncio.Future[list[float]] | None = None
+        self._asked: list[tuple[Samples, float]] = []
+        """Frames that are being judged, and when each was heard."""
         self._arrived = 0.0
         self._detecting: Detecting | None = None
         self._stream: VadStream | None = None
@@ -69,7 +73,7 @@ class Hearing:
             self._frames.append((heard[at : at + VAD_SAMPLES], arrived))
         self._rest = heard[end:]
         if self._pending is None:
-            self._next_frame()
+            self._next_frames()
 
     def at(self, audio_ms: float) -> float:
         """Loop's time at which that moment of the audio, not long ago, was heard."""
@@ -81,27 +85,28 @@ class Hearing:
         if self._pending is not None:
             self._pending.cancel()
 
-    def _next_frame(self) -> None:
+    def _next_frames(self) -> None:
+        """One in real time; where judging is behind, several go together and it catches up."""
         while self._frames and not self._is_closed:
-            samples, self._arrived = self._frames.popleft()
+            self._asked = [self._frames.popleft() for _ in range(min(len(self._frames), _MOST_FRAMES))]
             try:
-                self._pending = self._submit(samples)
+                self._pending = self._submit([samples for samples, _ in self._asked])
             except BatchingError as error:
                 self._fail(error)
                 continue
             self._pending.add_done_callback(self._done)
             return
 
-    def _submit(self, samples: Samples) -> asyncio.Future[float]:
+    def _submit(self, frames: list[Samples]) -> asyncio.Future[list[float]]:
         current = self._vad.current
         if self._detecting is None or (current is not None and current is not self._detecting and self._is_silent):
             self._open(current)
         assert self._detecting is not None  # noqa: S101 (opened above)
         try:
-            return self._detecting.step(self._stream, samples, session=self._session_id)
+            return self._detecting.step(self._stream, frames, session=self._session_id)
         except ClosedError:
             self._open(current)
-            return self._detecting.step(self._stream, samples, session=self._session_id)
+            return self._detecting.step(self._stream, frames, session=self._session_id)
 
     @property
     def _is_silent(self) -> bool:
@@ -114,7 +119,7 @@ class Hearing:
         self._detecting = current
         self._stream = current.open()
 
-    def _done(self, future: asyncio.Future[float]) -> None:
+    def _done(self, future: asyncio.Future[list[float]]) -> None:
         self._pending = None
         if self._is_closed or future.cancelled():
             return
@@ -123,9 +128,14 @@ class Hearing:
             self._judged(future.result())
         else:
             self._fail(error)
-        self._next_frame()
+        self._next_frames()
 
-    def _judged(self, probability: float) -> None:
+    def _judged(self, probabilities: Sequence[float]) -> None:
+        for (_, arrived), probability in zip(self._asked, probabilities, strict=True):
+            self._arrived = arrived
+            self._judged_frame(probability)
+
+    def _judged_frame(self, probability: float) -> None:
         start_ms = self.endpointer.now_ms
         events = self.endpointer.hear(probability)
         if self.endpointer.is_voiced:
@@ -139,4 +149,4 @@ class Hearing:
             self._last_failure = self._loop.time()
             self._on_failure(error)
         self._detecting = None
-        self._judged(0.0)
+        self._judged([0.0] * len(self._asked))
