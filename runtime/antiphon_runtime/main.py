@@ -8,7 +8,9 @@ import os
 import sys
 from pathlib import Path
 
+from antiphon_runtime.bench import cli as bench
 from antiphon_runtime.configuration import ConfigurationError, read_configuration
+from antiphon_runtime.models import cli as models
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,6 +39,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_serve(commands)
     _add_check(commands)
+    models.add_commands(commands)
+    bench.add_commands(commands)
     return parser
 
 
@@ -48,6 +52,7 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     _add_config(serve)
     serve.add_argument("--host", metavar="ADDRESS", help="address to listen on; default: server.host")
+    serve.add_argument("--models", type=Path, metavar="FOLDER", help="cache of models; default: machine.modelCache")
     serve.set_defaults(run=_serve)
 
 
@@ -69,7 +74,7 @@ def _serve(options: argparse.Namespace) -> int:
     configuration = read_configuration(options.config)
     from antiphon_runtime.server.launch import launch  # what it imports takes a second that `check` need not
 
-    return launch(configuration, host=options.host)
+    return launch(configuration, host=options.host, models=options.models)
 
 
 def _check(options: argparse.Namespace) -> int:

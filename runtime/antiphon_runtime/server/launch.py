@@ -34,8 +34,12 @@ from antiphon_runtime.telemetry.traces import Tracer, make_tracer
 _log = logging.getLogger(__name__)
 
 
-def launch(config: RuntimeConfig, *, host: str | None = None) -> int:
-    """Serves until the process is told to end; returns its exit code. Raises ConfigurationError."""
+def launch(config: RuntimeConfig, *, host: str | None = None, models: Path | None = None) -> int:
+    """Serves until the process is told to end; returns its exit code. Raises ConfigurationError.
+
+    `host` and `models`, the folder of model files, go before what the configuration says.
+    """
+    store = ModelStore(models or Path(config.machine.model_cache), offline=config.machine.offline)
     logs.set_up(config.telemetry.log_level)
     gpu = open_gpu()
     try:
@@ -47,14 +51,15 @@ def launch(config: RuntimeConfig, *, host: str | None = None) -> int:
     tracer = make_tracer(config.telemetry.traces_endpoint, config.identity)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(_serve(config, host or config.server.host, gpu, pinning, tracer))
+            return runner.run(_serve(config, host or config.server.host, store, gpu, pinning, tracer))
     finally:
         tracer.close()
 
 
-async def _serve(config: RuntimeConfig, host: str, gpu: Gpu | None, pinning: Pinning, tracer: Tracer) -> int:
+async def _serve(
+    config: RuntimeConfig, host: str, store: ModelStore, gpu: Gpu | None, pinning: Pinning, tracer: Tracer
+) -> int:
     metrics = Metrics()
-    store = ModelStore(Path(config.machine.model_cache), offline=config.machine.offline)
     pod = Pod(
         config,
         store.folder,
