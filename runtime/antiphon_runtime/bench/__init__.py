@@ -1,0 +1,1 @@
+"""`antiphon-runtime bench`: how fast a stage is, and how many sessions a server holds."""
