@@ -26,12 +26,13 @@ _SPEEDS: dict[str, dict[str, float]] = {
 
 
 def emulated_config(voice_port: int, control_port: int, **more: Any) -> dict[str, Any]:
-    """A RuntimeConfig whose stages are all emulated."""
+    """A RuntimeConfig whose stages are all emulated. `more` takes the place of what is there; of `server` only what it says."""
+    server = {"host": "127.0.0.1", "voicePort": voice_port, "controlPort": control_port, **more.pop("server", {})}
     return {
         "apiVersion": "antiphon.dev/v1alpha1",
         "kind": "RuntimeConfig",
         "identity": {"agent": "hello"},
-        "server": {"host": "127.0.0.1", "voicePort": voice_port, "controlPort": control_port},
+        "server": server,
         "stages": [emulated_stage(name) for name in _SPEEDS],
         **more,
     }

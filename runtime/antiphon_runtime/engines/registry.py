@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from antiphon_crds.stages import STAGES_OF_ENGINE, Stage
+from antiphon_crds.stages import Engine as EngineName
 from antiphon_crds.voicemodel import Variant
 from antiphon_runtime.engines.needs import label
 from antiphon_runtime.engines.protocols import Engine, EngineError
@@ -26,9 +27,9 @@ def create(stage: Stage, variant: Variant, folder: Path, *, threads: int) -> Eng
     if stage not in STAGES_OF_ENGINE[variant.engine]:
         served = ", ".join(STAGES_OF_ENGINE[variant.engine])
         raise EngineError(f"{label(variant)} can't serve stage {stage}; it serves {served}")
-    module = f"{__package__}.{FILES.get(variant.engine, variant.engine.replace('-', '_'))}"
-    if find_spec(module) is None:
+    if not has(variant.engine):
         raise EngineError(f"{label(variant)} is not in this runtime")
+    module = _module(variant.engine)
     try:
         engine: Engine = importlib.import_module(module).create(stage, variant, folder, threads=threads)
     except EngineError:
@@ -36,3 +37,12 @@ def create(stage: Stage, variant: Variant, folder: Path, *, threads: int) -> Eng
     except Exception as error:  # whatever a model library may raise
         raise EngineError(f"{label(variant)} could not be loaded from {folder}: {error}") from error
     return engine
+
+
+def has(engine: EngineName) -> bool:
+    """Whether this runtime has a file for it."""
+    return find_spec(_module(engine)) is not None
+
+
+def _module(engine: EngineName) -> str:
+    return f"{__package__}.{FILES.get(engine, engine.replace('-', '_'))}"

@@ -45,6 +45,7 @@ class UserTurns:
         self._progress = progress
         self._turn: _Turn | None = None
         self._judged_ms: int | None = None
+        self._kept_from_ms: int | None = None
 
     @property
     def is_speaking(self) -> bool:
@@ -86,6 +87,10 @@ class UserTurns:
         """Speech was looked for up to here. Silence that was judged is forgotten, but for what a turn may begin with."""
         self._judged_ms = until_ms
         self._forget_silence()
+
+    def keep(self, from_ms: int | None) -> None:
+        """Nothing from here on is forgotten: it may become a turn. None: that is decided."""
+        self._kept_from_ms = from_ms
 
     def speech_started(self, at_ms: int) -> list[ServerEvent]:
         """At the first sound, without padding. A turn that was not committed yet goes on."""
@@ -169,6 +174,8 @@ class UserTurns:
         if self._turn is not None or self._settings.turn_detection is None or self._judged_ms is None:
             return
         kept_from_ms = self._judged_ms - self._padding_ms - KEPT_BEFORE_SPEECH_MS
+        if self._kept_from_ms is not None:
+            kept_from_ms = min(kept_from_ms, self._kept_from_ms)
         if kept_from_ms > self.buffer.start_ms + _TRIM_STEP_MS:
             self.buffer.forget_before(kept_from_ms)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from antiphon_runtime.telemetry.labels import RejectionReason
 
-_RETRY_SECONDS: dict[RejectionReason, float] = {"not_ready": 5.0, "draining": 1.0, "full": 2.0}
+RETRY_SECONDS: dict[RejectionReason, float] = {"not_ready": 5.0, "draining": 1.0, "full": 2.0}
 """A draining pod's sisters take the next try; elsewhere it needs time."""
 
 
@@ -16,7 +16,7 @@ class RefusedError(Exception):
 
     def __init__(self, reason: RejectionReason, message: str) -> None:
         self.reason: RejectionReason = reason
-        self.retry_after_seconds = _RETRY_SECONDS[reason]
+        self.retry_after_seconds = RETRY_SECONDS[reason]
         super().__init__(f"{message}; try again in {self.retry_after_seconds:g} s")
 
     def as_error(self) -> dict[str, object]:

@@ -90,7 +90,7 @@ def _add_health(app: FastAPI, pod: Pod) -> None:
 
     @app.get("/metrics")
     async def metrics(request: Request) -> Response:
-        pod.metrics.sessions(pod.sessions.counts())
+        pod.count()
         accept = request.headers.get("accept")
         body, content_type = await asyncio.to_thread(pod.metrics.exposition, accept)
         return Response(body, headers={"Content-Type": content_type})

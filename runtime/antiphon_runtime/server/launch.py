@@ -68,6 +68,7 @@ async def _serve(
         threads=max(1, math.floor(cores())),
         metrics=metrics,
         tracer=tracer,
+        on_loaded=store.close,
     )
     with ExitStack() as running:
         running.callback(store.stop)

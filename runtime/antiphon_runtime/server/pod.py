@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -46,8 +47,9 @@ class Pod:
         threads: int,
         metrics: Metrics | None = None,
         tracer: Tracer | None = None,
+        on_loaded: Callable[[], None] = lambda: None,
     ) -> None:
-        """`measure` tells how many sessions the warm stages can hold."""
+        """`measure` tells how many sessions the warm stages can hold. `on_loaded` is called off the event loop."""
         self.config = config
         self.metrics = metrics or Metrics()
         self.phase: Phase = "Starting"
@@ -56,6 +58,7 @@ class Pod:
         self.stages = assemble(config, self._forget)
         self.admission = Admission(self.metrics.session_rejected)
         self._measure = measure
+        self._on_loaded = on_loaded
         self.recent_turns = RecentTurns()
         self.recent_steps: dict[Stage, Recent] = {}
         self._loader = Loader(folder_of, self._observer, threads=threads)
@@ -93,6 +96,7 @@ class Pod:
             for part in self.stages:
                 self.message = f"loading stage {part.config.stage}"
                 await self._load(part)
+            await asyncio.to_thread(self._on_loaded)
             await self._warm_phrases()
             self.message = "measuring its capacity"
             self.admission.measured = await self._measure(self.stages)
@@ -105,6 +109,12 @@ class Pod:
             self.metrics.ready(True)
         self._count()
         _log.info("ready: up to %s sessions", self.admission.capacity)
+
+    def count(self) -> None:
+        """Brings the gauges of sessions up to date."""
+        self.metrics.sessions(self.sessions.counts())
+        if self.admission.capacity is not None:
+            self.metrics.capacity(self.admission.capacity)
 
     async def drain(self) -> None:
         """Takes no new sessions; returns when the old ones have ended, at the latest at the limit."""
@@ -153,8 +163,6 @@ class Pod:
 
     def _count(self) -> None:
         """Sessions have come or gone."""
-        self.metrics.sessions(self.sessions.counts())
-        if self.admission.capacity is not None:
-            self.metrics.capacity(self.admission.capacity)
+        self.count()
         if any(part.config.load_steps for part in self.stages):
             self.tuner.retune()

@@ -31,7 +31,7 @@ _NORMAL, _GOING_AWAY, _POLICY, _TRY_LATER = 1000, 1001, 1008, 1013
 _NO_CODE, _LOST = 1005, 1006
 _CLEAN_CODES = (_NORMAL, _GOING_AWAY, _NO_CODE)
 """The client meant it; other codes, 1006 above all, are lost connections."""
-_CLOSE_CODES: dict[SessionEnd, int] = {
+CLOSE_CODES: dict[SessionEnd, int] = {
     "stalled": _POLICY,
     "idle": _NORMAL,
     "max_duration": _NORMAL,
@@ -135,7 +135,7 @@ class _Connection:
                 await self._live.outbox.flush(self._socket.send_text)
         except (TimeoutError, ClientStalledError, WebSocketDisconnect, RuntimeError, OSError):
             _log.debug("the client was gone before its session ended")
-        await _close(self._socket, _CLOSE_CODES.get(why, _NORMAL), why)
+        await _close(self._socket, CLOSE_CODES.get(why, _NORMAL), why)
 
 
 def _close_code(message: Message) -> int:

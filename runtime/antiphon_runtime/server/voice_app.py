@@ -10,8 +10,11 @@ from starlette.routing import WebSocketRoute
 
 from antiphon_runtime.page.files import page_routes
 from antiphon_runtime.server.access import KeyMiddleware
+from antiphon_runtime.server.http_api.errors import add_error_handlers
+from antiphon_runtime.server.http_api.routes import voice_api
 from antiphon_runtime.server.keys import Keys
 from antiphon_runtime.server.pod import Pod
+from antiphon_runtime.server.readiness import ReadyMiddleware
 from antiphon_runtime.server.realtime_socket import RealtimeSocket
 
 
@@ -21,6 +24,9 @@ def voice_app(pod: Pod, keys: Keys) -> FastAPI:
     realtime = RealtimeSocket(pod.sessions, keys, origins, pod.metrics.session_started)
     app.router.routes.append(WebSocketRoute("/v1/realtime", realtime.serve))
     app.router.routes.extend(page_routes())
+    app.include_router(voice_api(pod.stages, pod.config))
+    add_error_handlers(app)
+    app.add_middleware(ReadyMiddleware, pod=pod)
     app.add_middleware(KeyMiddleware, keys=keys)
     if origins:
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"])

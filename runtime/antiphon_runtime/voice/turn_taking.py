@@ -77,6 +77,7 @@ class TurnTaking:
         if self.hearing is not None:
             self.hearing.endpointer.clear()
         self._release_floor()
+        self._room.protocol.turns.keep(None)
         self._drop_speculation()
 
     def commit(self, committed: AudioCommitted) -> None:
@@ -108,6 +109,7 @@ class TurnTaking:
         by_words = isinstance(self.detection, SemanticVad) and self._room.answers.is_heard
         if by_words and self._recognition is not None and self.hearing is not None:
             self._watch = FloorWatch(self._room, self.hearing, self._recognition, start_ms, onset_ms, self._yield_floor)
+            self._room.protocol.turns.keep(int(start_ms))
             self._watch.begin()
         else:
             self._take_floor("barge_in")
@@ -115,6 +117,7 @@ class TurnTaking:
     def _take_floor(self, kind: Literal["barge_in", "reopened"]) -> None:
         room = self._room
         reply = room.protocol.speech_started(int(self._onset_ms))
+        room.protocol.turns.keep(None)
         stopped = any(isinstance(action, StopResponse) for action in reply.actions)
         was_heard = room.answers.is_heard
         if kind == "barge_in" and was_heard:
@@ -148,6 +151,7 @@ class TurnTaking:
     async def _end_watched(self, watch: FloorWatch, ended: TurnEnded) -> None:
         """The turn was over before it was known whether it takes the floor."""
         if await watch.judge() is Floor.KEEP:
+            self._room.protocol.turns.keep(None)
             self._room.listener.interrupted("backchannel")
             return
         self._take_floor("barge_in")
