@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TypeVar
 
-from antiphon_runtime.batching.errors import ClosedError, ComputeError, ExpiredError, HungError, OverloadedError
+from antiphon_runtime.batching.errors import ClosedError, ComputeError, HungError, OverloadedError
 from antiphon_runtime.batching.limits import Limits
 from antiphon_runtime.batching.observing import Batch, Dropped, End, Nobody, Observer, tell
 
@@ -52,15 +52,11 @@ class Streams:
         start: Callable[[], AsyncIterator[Piece]],
         *,
         final: bool = True,
-        is_fenced: Callable[[], bool] | None = None,
     ) -> AsyncGenerator[Piece, None]:
-        """The pieces. Closing it ends the call; a fenced call is not begun."""
+        """The pieces. Closing it ends the call, or its waiting."""
         loop = asyncio.get_running_loop()
         asked = loop.time()
         async with self._place(final):
-            if is_fenced is not None and is_fenced():
-                self._tell_dropped("fenced")
-                raise ExpiredError("fenced")
             began = loop.time()
             size, queued = self.active, self.queued
             end: End = "computed"

@@ -53,7 +53,9 @@ class Responses:
         """Without an id: the one in the conversation. LiveKit's client knows the error by how its text begins."""
         found = self.active if response_id is None else self._find(response_id)
         if found is None:
-            which = "no active response found" if response_id is None else f"response {shown(response_id)} is not active"
+            which = (
+                "no active response found" if response_id is None else f"response {shown(response_id)} is not active"
+            )
             raise RealtimeError(f"Cancellation failed: {which}", code=CANCEL_NOT_ACTIVE, param="response_id")
         return Reply(found.finish("cancelled", reason=reason), [StopResponse(found.id, reason)])
 

@@ -129,10 +129,9 @@ class Recognizing(Working[Recognizer]):
         )
         super().__init__("asr", model, variant, engine, self._batcher)
 
-    async def transcribe(
-        self, utterance: Utterance, *, session: Hashable, is_fenced: Callable[[], bool] | None = None
-    ) -> Transcript:
-        return await self._batcher.submit(utterance, session=session, final=utterance.final, is_fenced=is_fenced)
+    async def transcribe(self, utterance: Utterance, *, session: Hashable) -> Transcript:
+        """Cancelling it takes it out of the queue. A partial one gives way to later ones of the same session."""
+        return await self._batcher.submit(utterance, session=session, final=utterance.final)
 
 
 class Answering(Working[LanguageModel]):
@@ -142,11 +141,9 @@ class Answering(Working[LanguageModel]):
         self._streams = Streams(limits, name="llm", observer=observer)
         super().__init__("llm", model, variant, engine, self._streams)
 
-    def answer(
-        self, chat: Chat, *, final: bool = True, is_fenced: Callable[[], bool] | None = None
-    ) -> AsyncGenerator[Token, None]:
+    def answer(self, chat: Chat, *, final: bool = True) -> AsyncGenerator[Token, None]:
         """`final`: it surely counts; a speculative answer gives way to those that do."""
-        return self._streams.run(lambda: self.engine.answer(chat), final=final, is_fenced=is_fenced)
+        return self._streams.run(lambda: self.engine.answer(chat), final=final)
 
 
 class Speaking(Working[Synthesizer]):
@@ -156,10 +153,8 @@ class Speaking(Working[Synthesizer]):
         self._streams = Streams(limits, name="tts", observer=observer)
         super().__init__("tts", model, variant, engine, self._streams)
 
-    def speak(
-        self, speech: Speech, *, final: bool = True, is_fenced: Callable[[], bool] | None = None
-    ) -> AsyncGenerator[Sound, None]:
-        return self._streams.run(lambda: self.engine.speak(speech), final=final, is_fenced=is_fenced)
+    def speak(self, speech: Speech, *, final: bool = True) -> AsyncGenerator[Sound, None]:
+        return self._streams.run(lambda: self.engine.speak(speech), final=final)
 
 
 class Distinguishing(Working[SpeakerEncoder]):

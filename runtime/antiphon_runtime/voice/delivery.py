@@ -9,7 +9,7 @@ import numpy as np
 
 from antiphon_runtime.realtime.response_writer import ResponseWriter, Usage
 from antiphon_runtime.realtime.server_events import ServerEvent
-from antiphon_runtime.turns.heard import Playback
+from antiphon_runtime.turns.playback import Playback
 from antiphon_runtime.turns.timeline import Anchor, Timeline
 from antiphon_runtime.turns.trimming import AUDIBLE
 from antiphon_runtime.voice.draft import Draft

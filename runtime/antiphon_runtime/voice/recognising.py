@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from antiphon_crds.control import Features
 from antiphon_runtime.engines.protocols import Samples, Transcript, Utterance
 from antiphon_runtime.realtime.client_session import Transcription
@@ -23,9 +21,7 @@ class Recognition:
         self._options = options
         self._session_id = session_id
 
-    async def transcribe(
-        self, samples: Samples, *, final: bool, words: bool = False, is_fenced: Callable[[], bool] | None = None
-    ) -> Transcript:
+    async def transcribe(self, samples: Samples, *, final: bool, words: bool = False) -> Transcript:
         """A partial one gives way to whatever the session wants heard next."""
         asked, said = self.asked, self._options.asr
         utterance = Utterance(
@@ -37,4 +33,4 @@ class Recognition:
             words=words,
         )
         async with self._asr.lease() as recognizing:
-            return await recognizing.transcribe(utterance, session=(self._session_id, "turn"), is_fenced=is_fenced)
+            return await recognizing.transcribe(utterance, session=(self._session_id, "turn"))

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from virtual_time import in_virtual_time
 
-from antiphon_runtime.batching.errors import ClosedError, ComputeError, ExpiredError, HungError, OverloadedError
+from antiphon_runtime.batching.errors import ClosedError, ComputeError, HungError, OverloadedError
 from antiphon_runtime.batching.limits import Limits
 from antiphon_runtime.batching.observing import Batch, Dropped
 from antiphon_runtime.batching.streams import Streams
@@ -139,16 +139,6 @@ async def test_failures_are_typed() -> None:
             pass
     assert [batch.end for batch in watcher.batches] == ["failed", "computed", "hung"]
     assert queue.active == 0
-
-
-@in_virtual_time
-async def test_what_is_fenced_off_is_not_begun() -> None:
-    source = Source()
-    queue = streams(1)
-    with pytest.raises(ExpiredError):
-        async for _ in queue.run(lambda: source.numbers("a"), is_fenced=lambda: True):
-            pass
-    assert source.begun == []
 
 
 @in_virtual_time
