@@ -29,7 +29,13 @@ def voice_app(pod: Pod, keys: Keys) -> FastAPI:
     app.add_middleware(ReadyMiddleware, pod=pod)
     app.add_middleware(KeyMiddleware, keys=keys)
     if origins:
-        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"])
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["antiphon-emulated", "Retry-After"],
+        )
 
     @app.get("/page/latency", include_in_schema=False)
     async def latency() -> dict[str, Any]:
