@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from antiphon_runtime.realtime.errors import (
+    CREATE_DUPLICATE_ITEM,
     CREATE_INVALID_ITEM,
     CREATE_INVALID_PREVIOUS,
     DELETE_INVALID_ITEM,
@@ -56,13 +57,15 @@ class Conversation:
 
     def check_new(self, item_id: str) -> None:
         """Of a client: refuses ids that are taken, or were told to it for an item that is still to come."""
-        if item_id in self._items or item_id in self._promised or item_id == ROOT:
-            reason = "is the beginning of every conversation" if item_id == ROOT else "is in the conversation already"
-            raise RealtimeError(
-                f"item.id is {shown(item_id)}, which {reason}; give each item its own",
-                code=CREATE_INVALID_ITEM,
-                param="item.id",
-            )
+        if item_id == ROOT:
+            reason, code = "is the beginning of every conversation", CREATE_INVALID_ITEM
+        elif item_id in self._items or item_id in self._promised:
+            reason, code = "is in the conversation already", CREATE_DUPLICATE_ITEM
+        else:
+            return
+        raise RealtimeError(
+            f"item.id is {shown(item_id)}, which {reason}; give each item its own", code=code, param="item.id"
+        )
 
     def promise_id(self, new_id: NewId) -> str:
         """An id for an item of the server's, which no client can take before it is inserted."""

@@ -84,9 +84,12 @@ def updated(
 ) -> SessionSettings:
     """Settings with what the update says, the rest as it was; raises RealtimeError where it may not be so.
 
-    Part by part; a turn detection of another kind starts from that kind's defaults.
+    Part by part; a turn detection of another kind starts from that kind's defaults. The model stays what the session was
+    opened with: there is one agent here, and some clients always send the model that they know.
     """
     said = update.model_dump(exclude_unset=True)
+    if settings.model:
+        said.pop("model", None)
     changed = SessionSettings.model_validate(_merged(settings.model_dump(), said))
     _check_fixed(settings, changed, progress)
     if isinstance(update, RealtimeUpdate):
@@ -154,7 +157,6 @@ def _check_fixed(now: SessionSettings, changed: SessionSettings, progress: Progr
     new = changed.audio
     rules = (
         ("type", now.type, changed.type, progress.heard_audio or progress.has_items, "the session has begun"),
-        ("model", now.model, changed.model, now.model != "", "the session was opened"),
         ("audio.input.format", heard.format.type, new.input.format.type, progress.heard_audio, "audio was received"),
         ("audio.output.format", spoken.format.type, new.output.format.type, progress.spoke_audio, "the agent spoke"),
         ("audio.output.voice", spoken.voice, new.output.voice, progress.spoke_audio, "the agent spoke"),

@@ -3,45 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from antiphon_runtime.engines.protocols import HEARD_RATE, Samples, Transcript
+from antiphon_runtime.engines.protocols import Transcript
 from antiphon_runtime.realtime.actions import AudioCommitted, AudioGiven, Reply, StopResponse
 from antiphon_runtime.realtime.client_session import SemanticVad, TurnDetection
 from antiphon_runtime.turns import completeness
 from antiphon_runtime.turns.backchannels import Floor
 from antiphon_runtime.turns.endpointing import Event, PausePoint, Resumed, SpeechStarted, TurnEnded, TurnReopened
 from antiphon_runtime.turns.timeline import Anchor, Timeline
-from antiphon_runtime.turns.voiced import without_silence
-from antiphon_runtime.voice.failures import code_and_message
 from antiphon_runtime.voice.floor import FloorWatch
 from antiphon_runtime.voice.hearing import Hearing
+from antiphon_runtime.voice.hearing_out import HearingOut, Turn
 from antiphon_runtime.voice.recognising import Recognition
 from antiphon_runtime.voice.room import Room, last_said
 from antiphon_runtime.voice.speakers import SpeakerWatch
 from antiphon_runtime.voice.speculation import Speculation
 
 
-@dataclass(slots=True, eq=False)
-class _Turn:
-    timeline: Timeline
-    superseded: bool = False
-    """The user went on: it is heard, and not answered."""
-
-
 class TurnTaking:
     """`on_event` gets what the endpointer finds; times in ms are those of the session's audio."""
 
     def __init__(self, room: Room, recognition: Recognition | None, speakers: SpeakerWatch | None = None) -> None:
-        self.hearing: Hearing | None = None
-        """None: the pod can't detect speech; the client says when a turn ends."""
         self._room = room
         self._recognition = recognition
-        self._speakers = speakers
-        self._turn: _Turn | None = None
+        self._hearing_out = HearingOut(room, recognition, speakers)
+        self._turn: Turn | None = None
         """The one that was ended last."""
         self._timeline = Timeline()
         """Of the turn that goes on."""
@@ -50,8 +37,15 @@ class TurnTaking:
         self._watch: FloorWatch | None = None
         """While it is open whether the user takes the floor."""
         self._onset_ms = 0.0
-        self._unheard: set[asyncio.Task[None]] = set()
-        """Turns whose words are not known yet."""
+
+    @property
+    def hearing(self) -> Hearing | None:
+        """None: the pod can't detect speech; the client says when a turn ends."""
+        return self._hearing_out.hearing
+
+    @hearing.setter
+    def hearing(self, hearing: Hearing | None) -> None:
+        self._hearing_out.hearing = hearing
 
     @property
     def detection(self) -> TurnDetection | None:
@@ -85,16 +79,15 @@ class TurnTaking:
         self.clear()
         self._timeline = Timeline()
         self._timeline.mark(Anchor.USER_STOPPED, asyncio.get_running_loop().time())
-        self._turn = _Turn(self._timeline)
-        self._hear_out(self._finish(committed, self._turn, None, respond=False))
+        self._turn = Turn(self._timeline)
+        self._hearing_out.turn(committed, self._turn, None, respond=False)
 
     def hear_clip(self, given: AudioGiven) -> None:
-        self._hear_out(self._recognise_clip(given))
+        self._hearing_out.clip(given)
 
     async def all_heard(self) -> None:
         """Returns when the words of all that was said are known."""
-        if waiting := [task for task in self._unheard if task is not asyncio.current_task()]:
-            await asyncio.wait(waiting)
+        await self._hearing_out.all_heard()
 
     def take_timeline(self) -> Timeline:
         """Of the turn that was ended last, for the answer that a client asks for; each is given once."""
@@ -165,8 +158,9 @@ class TurnTaking:
         if not (self._room.features.speculative_asr or isinstance(self.detection, SemanticVad)):
             return
         self._drop_speculation()
-        samples = self._speech(self._room.protocol.turns.buffer.view(int(self._start_ms)), self._start_ms)
-        transcript = self._room.tasks.start(self._transcribe(samples, final=False), "speculative asr")
+        samples = self._room.protocol.turns.buffer.view(int(self._start_ms))
+        work = self._hearing_out.transcribe(samples, self._start_ms, final=False)
+        transcript = self._room.tasks.start(work, "speculative asr")
         self._speculation = Speculation(point.pause, transcript)
         self._room.tasks.start(self._think_ahead(self._speculation), "think ahead")
 
@@ -184,7 +178,7 @@ class TurnTaking:
     def _begin_answer(self, speculation: Speculation, heard: Transcript) -> None:
         room = self._room
         wanted = self.detection is not None and self.detection.create_response and room.features.speculative_llm
-        if not wanted or not heard.text.strip() or room.answers.is_working or self._unheard:
+        if not wanted or not heard.text.strip() or room.answers.is_working or self._hearing_out.is_waiting:
             return
         if room.protocol.settings.type != "realtime":
             return
@@ -223,124 +217,7 @@ class TurnTaking:
         room.take(Reply(reply.events))
         detection = self.detection
         respond = detection is not None and detection.create_response
-        self._turn = turn = _Turn(self._timeline)
+        self._turn = turn = Turn(self._timeline)
         for action in reply.actions:
             if isinstance(action, AudioCommitted):
-                self._hear_out(self._finish(action, turn, speculation, respond=respond))
-
-    def _hear_out(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._room.tasks.start(self._told(work), "turn")
-        self._unheard.add(task)
-        task.add_done_callback(self._unheard.discard)
-
-    async def _told(self, work: Coroutine[Any, Any, None]) -> None:
-        """What nobody foresaw ends the turn, and not in silence."""
-        try:
-            await work
-        except Exception as error:
-            self._room.take(Reply(self._room.protocol.failed(*code_and_message(error))))
-
-    async def _finish(
-        self, committed: AudioCommitted, turn: _Turn, speculation: Speculation | None, *, respond: bool
-    ) -> None:
-        try:
-            heard = await self._final(committed, speculation)
-            if heard is None:
-                return
-            text = heard.text.strip()
-            turn.timeline.mark(Anchor.FINAL_TRANSCRIPT, asyncio.get_running_loop().time())
-            self._tell_text(committed.item_id, text)
-            if self._tells_speakers:
-                self._room.tasks.start(self._tell_speakers(committed, heard), "speakers of a turn")
-            if not text:
-                self._room.listener.turn(turn.timeline, "empty")
-            elif respond and not turn.superseded:
-                self._unheard.discard(asyncio.current_task())
-                await self._respond(turn, speculation)
-        finally:
-            if speculation is not None:
-                await speculation.drop(self._room.listener)
-
-    async def _tell_speakers(self, committed: AudioCommitted, heard: Transcript) -> None:
-        assert self._speakers is not None  # noqa: S101 (asked before)
-        for said in await self._speakers.segments(heard, committed.start_ms, committed.end_ms):
-            events = self._room.protocol.turns.transcript_segment(
-                committed.item_id,
-                speaker=said.speaker,
-                text=said.text,
-                start_seconds=said.start_seconds,
-                end_seconds=said.end_seconds,
-            )
-            self._room.take(Reply(events))
-
-    async def _final(self, committed: AudioCommitted, speculation: Speculation | None) -> Transcript | None:
-        """None: it could not be recognised, and the client has been told."""
-        turns = self._room.protocol.turns
-        if self._recognition is None:
-            told = turns.transcript_failed(committed.item_id, "no_asr", "this agent has no speech recognition")
-            self._room.take(Reply(told))
-            return None
-        try:
-            return await self._transcript(committed, speculation)
-        except Exception as error:
-            self._room.take(Reply(turns.transcript_failed(committed.item_id, *code_and_message(error))))
-            return None
-
-    async def _transcript(self, committed: AudioCommitted, speculation: Speculation | None) -> Transcript:
-        assert self._recognition is not None  # noqa: S101 (asked before)
-        if speculation is not None:
-            with suppress(Exception):  # then it is heard anew
-                return await speculation.take(self._room.listener)
-        return await self._transcribe(self._speech(committed.samples, committed.start_ms), final=True)
-
-    @property
-    def _tells_speakers(self) -> bool:
-        return self._speakers is not None and bool(self._room.features.diarization)
-
-    async def _transcribe(self, samples: Samples, *, final: bool) -> Transcript:
-        assert self._recognition is not None  # noqa: S101 (asked before)
-        return await self._recognition.transcribe(samples, final=final, words=self._tells_speakers)
-
-    def _speech(self, samples: Samples, start_ms: float) -> Samples:
-        """What is to be recognised of a stretch. Speakers are found by the times of words, so that no silence goes then."""
-        if not self._room.features.vad_filter or self.hearing is None or self._tells_speakers:
-            return samples
-        end_ms = start_ms + len(samples) * 1000 / HEARD_RATE
-        return without_silence(samples, start_ms, self.hearing.voiced.within(start_ms, end_ms))
-
-    def _tell_text(self, item_id: str, text: str, content_index: int = 0) -> None:
-        turns = self._room.protocol.turns
-        told = turns.transcript_delta(item_id, text, content_index)
-        self._room.take(Reply([*told, *turns.transcript_completed(item_id, text, content_index)]))
-
-    async def _respond(self, turn: _Turn, speculation: Speculation | None) -> None:
-        """After the answer that is being given, where the user may not interrupt it."""
-        room = self._room
-        while room.protocol.responses.active is not None and not turn.superseded:
-            await room.answers.wait_idle()
-        if turn.superseded:
-            return
-        reply = room.protocol.respond()
-        draft = None
-        if speculation is not None and reply.actions:
-            plan = room.protocol.next_plan()
-            chat = room.answers.chat(plan, plan.messages(room.protocol.conversation))
-            draft = speculation.take_draft(chat, room.listener)
-        room.take(reply, draft, turn.timeline)
-
-    async def _recognise_clip(self, given: AudioGiven) -> None:
-        turns = self._room.protocol.turns
-        try:
-            if self._recognition is None:
-                raise LookupError
-            heard = await self._recognition.transcribe(given.samples, final=True)
-        except LookupError:
-            told = turns.transcript_failed(
-                given.item_id, "no_asr", "this agent has no speech recognition", given.content_index
-            )
-            self._room.take(Reply(told))
-        except Exception as error:
-            told = turns.transcript_failed(given.item_id, *code_and_message(error), given.content_index)
-            self._room.take(Reply(told))
-        else:
-            self._tell_text(given.item_id, heard.text.strip(), given.content_index)
+                self._hearing_out.turn(action, turn, speculation, respond=respond)

@@ -9,6 +9,7 @@ from realtime_session import kinds, only_error, pcm, session, started, tone, use
 
 from antiphon_runtime.realtime.actions import AudioGiven, ItemDeleted, ItemTruncated
 from antiphon_runtime.realtime.errors import (
+    CREATE_DUPLICATE_ITEM,
     CREATE_INVALID_ITEM,
     CREATE_INVALID_PREVIOUS,
     DELETE_INVALID_ITEM,
@@ -59,7 +60,7 @@ def test_refused_items_change_nothing() -> None:
     protocol = session()
     protocol.feed(user_message("a", id="a"))
     taken = only_error(protocol.feed({**user_message("again", id="a"), "event_id": "mine"}))
-    assert (taken["code"], taken["param"], taken["event_id"]) == (CREATE_INVALID_ITEM, "item.id", "mine")
+    assert (taken["code"], taken["param"], taken["event_id"]) == (CREATE_DUPLICATE_ITEM, "item.id", "mine")
     root = only_error(protocol.feed(user_message("again", id="root")))
     assert root["code"] == CREATE_INVALID_ITEM
     lost = only_error(protocol.feed(user_message("b", id="b", previous_item_id="zz")))

@@ -128,8 +128,8 @@ def test_how_it_hears_is_fixed_once_it_heard() -> None:
 
 def test_the_model_stays_what_the_client_opened() -> None:
     protocol = session(SessionSettings(model="gpt-realtime"))
-    assert only_error(protocol.feed(update(model="other")))["param"] == "session.model"
-    accept(protocol, update(model="gpt-realtime"))
+    told = accept(protocol, update(model="other", instructions="Be brief."))
+    assert (told["model"], told["instructions"]) == ("gpt-realtime", "Be brief.")
     protocol = session()
     assert accept(protocol, update(model="gpt-realtime"))["model"] == "gpt-realtime"
 

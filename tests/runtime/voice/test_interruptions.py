@@ -92,9 +92,11 @@ def semantic(world: VoiceWorld) -> None:
 
 
 def told_by_length(utterance: Utterance) -> str:
-    """By how long it is loud."""
-    loud = np.count_nonzero(np.abs(utterance.samples) > 0.02) / HEARD_RATE
-    return "mhm" if loud < 0.6 else "Please tell me the whole story."
+    return "mhm" if loud_seconds(utterance) < 0.6 else "Please tell me the whole story."
+
+
+def loud_seconds(utterance: Utterance) -> float:
+    return float(np.count_nonzero(np.abs(utterance.samples) > 0.02) / HEARD_RATE)
 
 
 @in_virtual_time
@@ -155,4 +157,18 @@ async def test_an_agent_that_may_not_be_interrupted_answers_afterwards() -> None
     await world.wait(15_000)
     assert [done["response"]["status"] for done in world.of("response.done")] == ["completed", "completed"]
     assert world.llm.chats[-1].messages[-1]["content"] == "And more?"
+    await world.close()
+
+
+@in_virtual_time
+async def test_what_is_said_before_it_is_known_to_take_the_floor_is_heard_too() -> None:
+    world = VoiceWorld(answer=f"{LONG} {LONG} {LONG}")
+    semantic(world)
+    await world.say(1200)
+    await world.wait(1000)
+    world.asr.text_of = lambda utterance: "okay" if loud_seconds(utterance) < 2.5 else "Okay, but what about tomorrow?"
+    await world.say(4000)
+    await world.wait(3000)
+    assert loud_seconds(world.asr.heard[-1]) > 3.8
+    assert world.heard.interruptions == ["barge_in"]
     await world.close()
