@@ -73,7 +73,7 @@ class EmulatedVad(_Emulated):
 
     def step(self, frames: Sequence[tuple[VadStream, Samples]]) -> list[float]:
         self._take_time(len(frames))
-        return [float(np.sqrt(np.mean(samples**2)) >= _SPEECH_LOUDNESS) for _, samples in frames]
+        return [float(samples @ samples >= _SPEECH_LOUDNESS**2 * len(samples)) for _, samples in frames]
 
 
 class EmulatedRecognizer(_Emulated):

@@ -25,9 +25,14 @@ class Clock(Protocol):
         ...
 
 
+_SHORTEST_SLEEP_SECONDS = 5e-5
+"""What the kernel adds to any sleep: a shorter one would take longer than none."""
+
+
 class RealClock:
     def block(self, seconds: float) -> None:
-        time.sleep(seconds)
+        if seconds >= _SHORTEST_SLEEP_SECONDS:
+            time.sleep(seconds)
 
     async def wait(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

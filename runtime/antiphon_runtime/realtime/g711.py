@@ -11,6 +11,7 @@ from antiphon_runtime.engines.protocols import Samples
 
 FULL_SCALE = 32768.0
 """Steps of 16-bit audio from 0 to 1."""
+_PCM16, _PCM16_STEP = np.dtype("<i2"), np.float32(1 / FULL_SCALE)
 _MU_BIAS = 0x84
 _MU_CLIP = 32635
 
@@ -40,7 +41,8 @@ def to_pcm16(samples: Samples) -> NDArray[np.int16]:
 
 def from_pcm16(data: bytes) -> Samples:
     """Little-endian, as on the wire."""
-    return np.frombuffer(data, "<i2").astype(np.float32) * np.float32(1 / FULL_SCALE)
+    samples: Samples = np.frombuffer(data, _PCM16) * _PCM16_STEP
+    return samples
 
 
 @cache

@@ -20,6 +20,7 @@ SHORTEST_COMMIT_MS = 100
 KEPT_BEFORE_SPEECH_MS = 1_000
 """Beside the padding: a start of speech is found a little after it was."""
 
+_DECODERS = {"audio/pcm": from_pcm16, "audio/pcmu": decode_mulaw, "audio/pcma": decode_alaw}
 _ROOMY = 4 * HEARD_RATE
 """Samples of room above which a buffer that was emptied gives its memory back."""
 
@@ -35,8 +36,7 @@ def decoded(audio: str, audio_format: AudioFormat, param: str = "audio") -> Samp
         raise RealtimeError(f"{param} is no base64 ({error}); encode the bytes with RFC 4648", param=param) from None
     if len(data) % audio_format.bytes_per_sample:
         raise RealtimeError(f"{param} has {len(data)} bytes; a sample of {audio_format.type} has 2", param=param)
-    decode = {"audio/pcm": from_pcm16, "audio/pcmu": decode_mulaw, "audio/pcma": decode_alaw}[audio_format.type]
-    return decode(data)
+    return _DECODERS[audio_format.type](data)
 
 
 def heard(audio: str, audio_format: AudioFormat, param: str = "audio") -> Samples:
