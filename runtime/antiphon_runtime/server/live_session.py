@@ -54,8 +54,9 @@ class LiveSession:
         return self.session.is_busy or self.outbox.waiting_bytes > 0
 
     def attach(self) -> None:
-        """A connection takes it."""
+        """A connection takes it, and is told what the session is before all else."""
         self.is_attached = True
+        self.outbox.put_first(self.session.protocol.open().events)
         if self._grace is not None:
             self._grace.cancel()
             self._grace = None

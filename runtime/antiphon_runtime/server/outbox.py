@@ -42,6 +42,13 @@ class Outbox:
             self._overflow()
         self._has_some.set()
 
+    def put_first(self, events: Sequence[ServerEvent]) -> None:
+        """Before all that waits: what a connection begins with."""
+        texts = [json.dumps(event, separators=(",", ":")) for event in events]
+        self._waiting.extendleft(reversed(texts))
+        self._bytes += sum(map(len, texts))
+        self._has_some.set()
+
     async def send_all(self, send: SendText) -> None:
         """Sends as events come, until it is cancelled or the client stalls. What was not sent stays for the next call."""
         while True:

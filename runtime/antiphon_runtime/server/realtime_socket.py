@@ -21,6 +21,7 @@ from antiphon_runtime.server.live_session import LiveSession
 from antiphon_runtime.server.outbox import ClientStalledError
 from antiphon_runtime.server.sessions import Sessions, new_id
 from antiphon_runtime.telemetry.labels import SessionEnd
+from antiphon_runtime.telemetry.logs import about_session
 
 _log = logging.getLogger(__name__)
 LARGEST_MESSAGE_BYTES = LARGEST_APPEND_BYTES * 4 // 3 + 64 * 1024
@@ -69,9 +70,9 @@ class RealtimeSocket:
             await _refuse(socket, refused)
             return
         live.attach()
-        live.session.open()
         self.on_started(time.perf_counter() - asked)
-        await _Connection(socket, live, self.sessions.grace_seconds).run()
+        with about_session(live.id):
+            await _Connection(socket, live, self.sessions.grace_seconds).run()
 
     def _session(self, socket: WebSocket) -> LiveSession:
         kept = self.sessions.resume(socket.query_params.get("resume", ""))

@@ -8,6 +8,7 @@ from typing import Literal
 
 from antiphon_runtime.stages.cast import Stages
 from antiphon_runtime.telemetry.labels import Runs, emulated_label
+from antiphon_runtime.telemetry.logs import current_session
 from antiphon_runtime.telemetry.spans import TurnAttributes
 from antiphon_runtime.telemetry.traces import Tracer
 from antiphon_runtime.turns.timeline import Timeline
@@ -28,7 +29,7 @@ class TurnTraces:
             Runs(work.stage, work.model, work.variant.name, emulated_label(work.engine.emulated)) for work in works
         )
         engines = {work.stage: work.variant.engine for work in works}
-        told = TurnAttributes(session="", result=result, ran=ran, engines=engines)
+        told = TurnAttributes(session=current_session(), result=result, ran=ran, engines=engines)
         self._tracer.turn(timeline, told, time.time() - self._loop.time())
 
     def interrupted(self, kind: InterruptionKind) -> None:

@@ -21,6 +21,11 @@ _CHATTY = ("uvicorn.access", "httpx", "httpcore", "urllib3", "websockets", "asyn
 """A line a request and the like, which at `info` would bury what is said of the agent."""
 
 
+def current_session() -> str:
+    """Name of the session that is spoken of here; empty outside of sessions."""
+    return _session.get() or ""
+
+
 @contextmanager
 def about_session(session: str) -> Iterator[None]:
     """All that is logged inside, and in tasks begun inside, carries the session's name."""

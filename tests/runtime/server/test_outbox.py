@@ -47,6 +47,20 @@ async def test_what_was_not_sent_is_kept_for_the_next_connection() -> None:
 
 
 @in_virtual_time
+async def test_a_new_connection_begins_with_what_is_put_first() -> None:
+    outbox, got = Outbox(), list[int]()
+
+    async def send(text: str) -> None:
+        got.append(json.loads(text)["number"])
+
+    outbox.put([{"number": 3}, {"number": 4}])
+    outbox.put_first([{"number": 1}, {"number": 2}])
+    await outbox.flush(send)
+    assert got == [1, 2, 3, 4]
+    assert outbox.waiting_bytes == 0
+
+
+@in_virtual_time
 async def test_a_client_that_reads_nothing_is_given_up() -> None:
     outbox = Outbox()
     outbox.put([{"number": 1}])
