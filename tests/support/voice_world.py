@@ -220,7 +220,7 @@ class VoiceWorld:
         self._ids = itertools.count(1)
         agent = Agent(self.options, Phrases(64, self.heard.phrase), lambda: self.features, self.heard)
         self.session = Session(agent, self.cast, new_id=lambda kind: f"{kind}_{next(self._ids)}", send=self._take)
-        self.session.open()
+        self.session.take(self.session.protocol.open())
         self._phase = 0
 
     # --- the client ------------------------------------------------------------------------------------------------

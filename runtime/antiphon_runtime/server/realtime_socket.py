@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from starlette.responses import JSONResponse
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -179,8 +180,6 @@ def _cut(audio: str) -> Iterator[str]:
 
 async def _deny(socket: WebSocket, status: int, code: str, message: str) -> None:
     """Before the handshake: with the body where the server can send one."""
-    from starlette.responses import JSONResponse
-
     error = {"error": {"type": "invalid_request_error", "code": code, "message": message, "param": None}}
     if "websocket.http.response" in socket.scope.get("extensions", {}):
         await socket.send_denial_response(JSONResponse(error, status))

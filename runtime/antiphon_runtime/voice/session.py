@@ -95,9 +95,6 @@ class Session:
         """In a turn, of either side: it would hurt to end the session now."""
         return self.is_speaking or self.is_listening or len(self.tasks) > 0
 
-    def open(self) -> None:
-        self.take(self.protocol.open())
-
     def feed(self, message: str | bytes) -> None:
         """A client's event."""
         self.take(self.protocol.feed_json(message))
