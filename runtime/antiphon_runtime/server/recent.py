@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from antiphon_crds.stages import Stage
 from antiphon_runtime.batching.observing import Batch, Dropped
 from antiphon_runtime.stages.loading import StageObserver
 from antiphon_runtime.turns.timeline import Timeline
-from antiphon_runtime.voice.listener import InterruptionKind, TurnResult
+from antiphon_runtime.voice.listener import Nobody, TurnResult
 
 _KEPT = 200
 
@@ -29,7 +29,7 @@ class Recent:
         return {"p50_ms": _at(ordered, 0.5), "p95_ms": _at(ordered, 0.95), "samples": len(ordered)}
 
 
-class RecentTurns:
+class RecentTurns(Nobody):
     """A listener that keeps what the user waited for."""
 
     def __init__(self) -> None:
@@ -39,18 +39,6 @@ class RecentTurns:
         waited = timeline.metrics().get("turn_e2e")
         if waited is not None and result != "failed":
             self.turns.add(waited)
-
-    def interrupted(self, kind: InterruptionKind) -> None:
-        pass
-
-    def speculated(self, stage: Literal["asr", "llm"], used: bool) -> None:
-        pass
-
-    def phrase(self, hit: bool) -> None:
-        pass
-
-    def spoke(self, underruns: int) -> None:
-        pass
 
 
 class RecentSteps:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Literal
 
 from antiphon_runtime.stages.cast import Stages
 from antiphon_runtime.telemetry.labels import Runs, emulated_label
@@ -12,10 +11,10 @@ from antiphon_runtime.telemetry.logs import current_session
 from antiphon_runtime.telemetry.spans import TurnAttributes
 from antiphon_runtime.telemetry.traces import Tracer
 from antiphon_runtime.turns.timeline import Timeline
-from antiphon_runtime.voice.listener import InterruptionKind, TurnResult
+from antiphon_runtime.voice.listener import Nobody, TurnResult
 
 
-class TurnTraces:
+class TurnTraces(Nobody):
     """Made on the event loop, whose clock timelines have."""
 
     def __init__(self, tracer: Tracer, stages: Stages) -> None:
@@ -31,15 +30,3 @@ class TurnTraces:
         engines = {work.stage: work.variant.engine for work in works}
         told = TurnAttributes(session=current_session(), result=result, ran=ran, engines=engines)
         self._tracer.turn(timeline, told, time.time() - self._loop.time())
-
-    def interrupted(self, kind: InterruptionKind) -> None:
-        pass
-
-    def speculated(self, stage: Literal["asr", "llm"], used: bool) -> None:
-        pass
-
-    def phrase(self, hit: bool) -> None:
-        pass
-
-    def spoke(self, underruns: int) -> None:
-        pass

@@ -18,6 +18,7 @@ from antiphon_runtime.voice.context import fitted
 from antiphon_runtime.voice.defaults import AgentOptions
 from antiphon_runtime.voice.delivery import Delivery, Tell
 from antiphon_runtime.voice.draft import Draft, SpokenBy
+from antiphon_runtime.voice.failures import CODES
 from antiphon_runtime.voice.listener import Listener, TurnResult
 from antiphon_runtime.voice.phrases import Manner, Phrases
 
@@ -151,9 +152,7 @@ class Answers:
                 await ready()
                 draft = self.draft(self.chat(writer.plan, writer.messages()), writer.plan, committed=True)
             if draft is None:
-                self.tell(
-                    writer.finish("failed", error=("no_llm", "this agent has no language model: it only listens"))
-                )
+                self.tell(writer.finish("failed", error=("no_llm", CODES["no_llm"])))
                 return
             draft.commit()
             await answer.delivery.deliver(draft)
