@@ -1,0 +1,1 @@
+"""`antiphon install`: the CRDs and the operator into a cluster."""

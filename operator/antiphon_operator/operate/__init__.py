@@ -1,0 +1,1 @@
+"""`antiphon operator`: watches, decides what is due, reconciles, tells."""
