@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from antiphon_operator.commands.operator_command import operator
 from antiphon_operator.validate import validate
 
 app = typer.Typer(
@@ -14,11 +15,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(validate)
-
-
-@app.callback()
-def _antiphon() -> None:
-    """Keeps `validate` a subcommand while it is the only one."""
+app.command()(operator)
 
 
 def main() -> None:

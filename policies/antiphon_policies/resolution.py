@@ -38,6 +38,14 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class ChosenModel:
+    """A model that is named beside a stage's own, with the variants that may run."""
+
+    model: VoiceModel
+    variants: tuple[Variant, ...]
+
+
+@dataclass(frozen=True)
 class ResolvedStage:
     """A stage with the variants that may run, those below a quality floor left out."""
 
@@ -45,6 +53,10 @@ class ResolvedStage:
     spec: StageBase
     model: VoiceModel
     variants: tuple[Variant, ...]
+    trial: ChosenModel | None = None
+    """The model on trial. None too where it was not found."""
+    turn_end: ChosenModel | None = None
+    """The model that judges whether a turn is over. None too where it was not found."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +84,7 @@ def resolve(agent: VoiceAgent, catalog: Catalog) -> Resolution:
         if allowed and not good:
             findings.append(_no_variant_good_enough(stage, stage_spec, floors))
         if allowed:
-            stages.append(ResolvedStage(stage, stage_spec, catalog.models[stage_spec.model], good))
+            stages.append(_resolved(stage, stage_spec, good, catalog))
     groups = groups_of(agent)
     findings += _hearing_findings(agent, stages)
     findings += (finding for index, group in enumerate(groups) for finding in _group_findings(index, group, stages))
@@ -136,6 +148,18 @@ def _allowed_variants(stage: Stage, spec: StageBase, catalog: Catalog) -> tuple[
     if isinstance(spec, VadStage) and spec.turn_end_model:
         findings += _variants_of(stage, spec.turn_end_model, [], catalog, where, "turnEndModel")[1]
     return allowed, findings
+
+
+def _resolved(stage: Stage, spec: StageBase, good: tuple[Variant, ...], catalog: Catalog) -> ResolvedStage:
+    trial = _chosen(stage, spec.trial.model, spec.trial.variants, catalog) if spec.trial else None
+    judge = spec.turn_end_model if isinstance(spec, VadStage) else None
+    turn_end = _chosen(stage, judge, [], catalog) if judge else None
+    return ResolvedStage(stage, spec, catalog.models[spec.model], good, trial, turn_end)
+
+
+def _chosen(stage: Stage, name: str, wanted: list[str], catalog: Catalog) -> ChosenModel | None:
+    variants, _ = _variants_of(stage, name, wanted, catalog, ())
+    return ChosenModel(catalog.models[name], variants) if variants else None
 
 
 def _variants_of(

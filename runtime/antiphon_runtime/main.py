@@ -53,6 +53,15 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     _add_config(serve)
     serve.add_argument("--host", metavar="ADDRESS", help="address to listen on; default: server.host")
     serve.add_argument("--models", type=Path, metavar="FOLDER", help="cache of models; default: machine.modelCache")
+    serve.add_argument(
+        "--control-token-file",
+        type=Path,
+        metavar="FILE",
+        help="bearer token of the control API; default: server.controlTokenFile",
+    )
+    serve.add_argument(
+        "--api-keys-file", type=Path, metavar="FILE", help="keys of callers, one a line; default: server.apiKeysFile"
+    )
     serve.set_defaults(run=_serve)
 
 
@@ -74,7 +83,13 @@ def _serve(options: argparse.Namespace) -> int:
     configuration = read_configuration(options.config)
     from antiphon_runtime.server.launch import launch  # what it imports takes a second that `check` need not
 
-    return launch(configuration, host=options.host, models=options.models)
+    return launch(
+        configuration,
+        host=options.host,
+        models=options.models,
+        control_token_file=options.control_token_file,
+        api_keys_file=options.api_keys_file,
+    )
 
 
 def _check(options: argparse.Namespace) -> int:

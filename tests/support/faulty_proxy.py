@@ -23,6 +23,8 @@ from faults import CutWatch, Delay, DropAfter, DropBefore, ExpireWatch, Fault, H
 from kubeconfig import Connection, read_kubeconfig, write_kubeconfig
 
 Result = TypeVar("Result")
+Listener = Callable[[web.BaseRequest, int], None]
+"""Hears of each request once, with the code of its answer; 0 where it was not answered."""
 CONNECTION_HEADERS = frozenset(
     {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "host", "content-length"}
 )
@@ -53,6 +55,7 @@ class FaultyProxy:
         self._watches: set[_Watch] = set()
         self._watch_began = threading.Condition()
         self._counts: Counter[tuple[str, str, int]] = Counter()
+        self._listeners: list[Listener] = []
         self._session: aiohttp.ClientSession
         self._runner: web.ServerRunner
         self.server = ""
@@ -89,6 +92,10 @@ class FaultyProxy:
             if re.fullmatch(method, verb) and re.search(path, where):
                 found[code] += number
         return found
+
+    def listen(self, listener: Listener) -> None:
+        """It is called in the proxy's thread."""
+        self._in_loop(lambda: self._listeners.append(listener))
 
     def _in_loop(self, call: Callable[[], Result]) -> Result:
         done: Future[Result] = Future()
@@ -161,9 +168,12 @@ class FaultyProxy:
 
     def _count(self, visit: _Visit, code: int) -> None:
         """The first word counts."""
-        if not visit.is_counted:
-            self._counts[visit.verb, visit.request.path, code] += 1
+        if visit.is_counted:
+            return
         visit.is_counted = True
+        self._counts[visit.verb, visit.request.path, code] += 1
+        for listener in self._listeners:
+            listener(visit.request, code)
 
     async def _answer(self, visit: _Visit) -> web.StreamResponse:
         body = await visit.request.read()

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,13 +63,13 @@ class PodProcess:
 
 
 @contextlib.contextmanager
-def pod_process(folder: Path, **more: Any) -> Iterator[PodProcess]:
-    """A pod of emulated stages; it is ended on leaving. `more` goes into its configuration."""
+def pod_process(folder: Path, *, options: Sequence[str] = (), **more: Any) -> Iterator[PodProcess]:
+    """A pod of emulated stages; it is ended on leaving. `options` of `serve`; `more` goes into its configuration."""
     voice_port, control_port = _free_port(), _free_port()
     config, log = folder / "runtime.json", folder / "runtime.log"
     config.write_text(json.dumps(emulated_config(voice_port, control_port, **more)))
     with log.open("w") as output:
-        command = [sys.executable, "-m", "antiphon_runtime", "serve", "--config", str(config)]
+        command = [sys.executable, "-m", "antiphon_runtime", "serve", "--config", str(config), *options]
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:
         _wait_until_ready(f"http://127.0.0.1:{control_port}/readyz", process, log)

@@ -40,7 +40,8 @@ CLAIM_TEMPLATES = Resource("resource.k8s.io", "v1", "resourceclaimtemplates", "R
 
 PODS = Resource("", "v1", "pods", "Pod")
 NODES = Resource("", "v1", "nodes", "Node", namespaced=False)
-EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
+EVENTS = Resource("", "v1", "events", "Event")
+"""Of the core group: the list that kubectl shows. On a real API server the other group's is the same one."""
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 RESOURCE_SLICES = Resource("resource.k8s.io", "v1", "resourceslices", "ResourceSlice", namespaced=False)
 DEVICE_CLASSES = Resource("resource.k8s.io", "v1", "deviceclasses", "DeviceClass", namespaced=False)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from antiphon_crds.stages import Stage
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -27,6 +29,10 @@ class Choice:
     """Replicas that all matching nodes hold in total, whoever uses them. None: not bounded by partitions (CPU)."""
     pool: str | None = None
     """GPUPool that it comes from."""
+    memory_bytes: int | None = None
+    """GPU memory of the partition, or of each GPU, that models can use. None: the CPU, or not known."""
+    variants: Mapping[Stage, tuple[str, ...]] = field(default_factory=dict)
+    """Variants that fit, by stage, where the partition does not hold all that are allowed. A stage left out: all of them."""
 
 
 @dataclass(frozen=True)

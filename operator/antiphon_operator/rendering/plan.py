@@ -53,3 +53,11 @@ class AgentPlan:
     rotation: str = ""
     """Value of the agent's rotate annotation that this token answers."""
     groups: tuple[GroupPlan, ...] = field(default=())
+
+    @property
+    def name(self) -> str:
+        return self.resolution.agent.metadata.name
+
+    @property
+    def namespace(self) -> str:
+        return self.resolution.agent.metadata.namespace or "default"

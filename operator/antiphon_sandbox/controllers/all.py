@@ -12,6 +12,7 @@ from antiphon_sandbox.controllers.jobs import JobController
 from antiphon_sandbox.controllers.lost_pods import LostPodsController
 from antiphon_sandbox.controllers.replicasets import ReplicaSetController
 from antiphon_sandbox.controllers.service_accounts import ServiceAccountController
+from antiphon_sandbox.controllers.volume_claims import VolumeClaimController
 from antiphon_sandbox.kube import Kube
 
 CONTROLLERS: tuple[type[Controller], ...] = (
@@ -22,6 +23,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     EndpointsController,
     DisruptionController,
     LostPodsController,
+    VolumeClaimController,
 )
 
 

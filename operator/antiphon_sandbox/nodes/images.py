@@ -34,9 +34,10 @@ def _python(command: list[str], args: list[str]) -> Image:
 
 
 def default_images() -> Images:
-    """Our own runtime, this Python, and the machine's shell under the names of small well-known images."""
+    """Our own runtime and operator, this Python, and the machine's shell under the names of small well-known images."""
     shell = Image(args=[shutil.which("sh") or "/bin/sh"])
     return {
+        "antiphon-operator": _python([sys.executable, "-m", "antiphon_operator"], ["operator"]),
         "antiphon-runtime": _python([sys.executable, "-m", "antiphon_runtime"], []),
         "python": _python([], [sys.executable]),
         "alpine": shell,

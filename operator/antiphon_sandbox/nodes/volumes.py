@@ -67,7 +67,17 @@ class Volumes:
         claim = self._configuration.kube.get("persistentvolumeclaims", self._configuration.namespace, name)
         if claim is None:
             raise MissingConfigurationError(f'persistentvolumeclaim "{name}" not found')
+        if volume := claim["spec"].get("volumeName"):
+            return self._persistent(volume)
         return _open_folder(self._claims / namespace_of(claim) / name_of(claim))
+
+    def _persistent(self, name: str) -> Path:
+        volume = self._configuration.kube.get("persistentvolumes", "", name)
+        if volume is None:
+            raise MissingConfigurationError(f'persistentvolume "{name}" not found')
+        if host := volume["spec"].get("hostPath"):
+            return _host_path(host)
+        raise UnknownFieldError(f'persistentvolume "{name}" has no hostPath, the one kind that the sandbox has')
 
 
 def _open_folder(folder: Path) -> Path:

@@ -34,11 +34,19 @@ from antiphon_runtime.telemetry.traces import Tracer, make_tracer
 _log = logging.getLogger(__name__)
 
 
-def launch(config: RuntimeConfig, *, host: str | None = None, models: Path | None = None) -> int:
+def launch(
+    config: RuntimeConfig,
+    *,
+    host: str | None = None,
+    models: Path | None = None,
+    control_token_file: Path | None = None,
+    api_keys_file: Path | None = None,
+) -> int:
     """Serves until the process is told to end; returns its exit code. Raises ConfigurationError.
 
-    `host` and `models`, the folder of model files, go before what the configuration says.
+    `host`, `models`, the folder of model files, and the files of secrets go before what the configuration says.
     """
+    config = _with_files(config, control_token_file=control_token_file, api_keys_file=api_keys_file)
     store = ModelStore(models or Path(config.machine.model_cache), offline=config.machine.offline)
     logs.set_up(config.telemetry.log_level)
     gpu = open_gpu()
@@ -54,6 +62,11 @@ def launch(config: RuntimeConfig, *, host: str | None = None, models: Path | Non
             return runner.run(_serve(config, host or config.server.host, store, gpu, pinning, tracer))
     finally:
         tracer.close()
+
+
+def _with_files(config: RuntimeConfig, **files: Path | None) -> RuntimeConfig:
+    given = {name: str(file.absolute()) for name, file in files.items() if file is not None}
+    return config.model_copy(update={"server": config.server.model_copy(update=given)})
 
 
 async def _serve(

@@ -101,6 +101,30 @@ def test_callers_need_their_key(pod: PodProcess) -> None:
         assert httpx.get(f"{url}{path}", headers={"Authorization": "Bearer caller-key"}).status_code == 200
 
 
+def test_files_of_the_command_line_go_before_those_of_the_configuration(tmp_path: Path) -> None:
+    for name in ("token", "keys"):
+        (tmp_path / f"old-{name}").write_text("old\n")
+        (tmp_path / name).write_text(f"{name}-of-the-command-line\n")
+    server = {"controlTokenFile": str(tmp_path / "old-token"), "apiKeysFile": str(tmp_path / "old-keys")}
+    files = ["--control-token-file", str(tmp_path / "token"), "--api-keys-file", str(tmp_path / "keys")]
+    with pod_process(tmp_path, options=files, server=server) as running:
+        for token, status in (("token-of-the-command-line", 200), ("old", 401), (None, 401)):
+            assert ask(running, "GET", "/control/v1/state", token=token).status_code == status
+        models = f"http://{running.host}:{running.voice_port}/v1/models"
+        for key, status in (("keys-of-the-command-line", 200), ("old", 401)):
+            assert httpx.get(models, headers={"Authorization": f"Bearer {key}"}).status_code == status
+
+
+@pytest.mark.parametrize("server", [{}, {"apiKeysFile": "/nowhere/keys"}])
+def test_a_file_of_keys_that_is_missing_is_named(tmp_path: Path, server: dict[str, str]) -> None:
+    missing = str(tmp_path / "missing")
+    with (
+        pytest.raises(AssertionError, match=f"{missing}: the keys can't be read"),
+        pod_process(tmp_path, options=["--api-keys-file", missing], server=server),
+    ):
+        pass
+
+
 def test_a_pod_that_can_not_start_says_why(tmp_path: Path) -> None:
     broken = emulated_stage("asr")
     broken["variants"][0] = {

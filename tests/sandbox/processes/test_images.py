@@ -44,6 +44,11 @@ def test_our_runtime_runs_in_this_python() -> None:
     ]
 
 
+def test_our_operator_runs_in_this_python() -> None:
+    operator = ImageTable.with_defaults().find("ghcr.io/antiphon-dev/antiphon-operator:0.1")
+    assert (operator.command[1:], operator.args) == (["-m", "antiphon_operator"], ["operator"])
+
+
 def test_an_unknown_image_says_what_to_do() -> None:
     with pytest.raises(UnknownImageError) as raised:
         ImageTable.with_defaults().find("acme/voice:2")

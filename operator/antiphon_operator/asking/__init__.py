@@ -1,0 +1,1 @@
+"""What the commands ask of a cluster: objects, how they change, logs, and all that tells of one agent."""

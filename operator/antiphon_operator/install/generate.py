@@ -1,0 +1,100 @@
+"""Writes what is derived of the CRDs and the chart: `python -m antiphon_operator.install.generate [--check] CRDS CHART MANIFESTS`.
+
+The chart's copy of the CRDs, which Helm keeps on uninstall, and the manifests that `antiphon install` applies. Needs Helm's SDK.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from antiphon_operator.install.labels import COMMAND, MANAGED_LABEL, NAMESPACE, RELEASE
+from antiphon_operator.objects import Obj
+
+_GENERATED = "# Generated from {source} by `scripts/do generate`; do not edit.\n"
+_KEPT = "metadata:\n  annotations:\n    helm.sh/resource-policy: keep\n"
+_CHART_LABEL = "helm.sh/chart"
+
+
+def chart_crd(text: str) -> str:
+    """The CRD as the chart holds it. Helm deletes what has no such annotation, and all agents would go with it."""
+    head, found, rest = text.partition("\nmetadata:\n")
+    if not found or rest.startswith("  annotations:"):
+        raise ValueError("the CRD's metadata is not as it was expected")
+    return f"{head}\n{_KEPT}{rest}"
+
+
+def operator_manifests(chart: Path) -> list[Obj]:
+    """The chart as rendered with its own values, without CRDs, and with nothing in it that says Helm."""
+    rendered = _render(chart, {"crds": {"install": False}})
+    documents = (text for name, text in sorted(rendered.items()) if name.endswith(".yaml"))
+    return [_without_helm(obj) for text in documents for obj in yaml.safe_load_all(text) if obj]
+
+
+def _render(chart: Path, values: Mapping[str, Any]) -> dict[str, str]:
+    from helm_python import Chart  # of the developers' dependencies: the operator's image has none of it
+
+    with Chart.load(chart) as loaded:
+        return loaded.render(dict(values), name=RELEASE, namespace=NAMESPACE)
+
+
+def _without_helm(obj: Obj) -> Obj:
+    for labels in _all_labels(obj):
+        labels.pop(_CHART_LABEL, None)
+        if MANAGED_LABEL in labels:
+            labels[MANAGED_LABEL] = COMMAND
+    return obj
+
+
+def _all_labels(obj: Obj) -> Iterator[dict[str, str]]:
+    """Of the object, and of the pods that it makes."""
+    yield obj["metadata"]["labels"]
+    if template := (obj.get("spec") or {}).get("template"):
+        yield template["metadata"]["labels"]
+
+
+def manifest_text(chart: Path) -> str:
+    documents = yaml.safe_dump_all(operator_manifests(chart), sort_keys=False, width=120)
+    return _GENERATED.format(source="charts/antiphon") + documents
+
+
+def wanted_files(crds: Path, chart: Path, manifests: Path) -> dict[Path, str]:
+    """Path -> text."""
+    copies = {chart / "files" / "crds" / path.name: chart_crd(path.read_text("utf-8")) for path in crds.glob("*.yaml")}
+    return {**copies, manifests: manifest_text(chart)}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m antiphon_operator.install.generate", description=__doc__)
+    parser.add_argument("crds", type=Path, help="folder of the CRDs")
+    parser.add_argument("chart", type=Path, help="folder of the chart")
+    parser.add_argument("manifests", type=Path, help="file of the manifests")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when a file differs")
+    options = parser.parse_args(arguments)
+    wanted = wanted_files(options.crds, options.chart, options.manifests)
+    superfluous = set((options.chart / "files" / "crds").glob("*.yaml")) - set(wanted)
+    stale = {path: text for path, text in wanted.items() if _read(path) != text}
+    for path in sorted({*stale, *superfluous}):
+        if options.check:
+            sys.stderr.write(f"{path} differs from its source; run `scripts/do generate`\n")
+        elif path in stale:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(stale[path], encoding="utf-8")
+            sys.stdout.write(f"wrote {path}\n")
+        else:
+            path.unlink()
+            sys.stdout.write(f"removed {path}\n")
+    return 1 if options.check and (stale or superfluous) else 0
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

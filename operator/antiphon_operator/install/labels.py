@@ -1,0 +1,20 @@
+"""By what the objects of an installation are known."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from antiphon_operator.names import MANAGED_LABEL, NAME_LABEL
+
+__all__ = ["COMMAND", "HELM", "INSTALLED", "MANAGED_LABEL", "NAMESPACE", "OPERATOR", "RELEASE"]
+
+RELEASE: Final = "antiphon"
+"""The name by which Helm would install the chart."""
+NAMESPACE: Final = "antiphon-system"
+COMMAND: Final = "antiphon-cli"
+"""The field manager of `antiphon install`, and the label managed-by of what it has made."""
+HELM: Final = "Helm"
+OPERATOR: Final = f"{NAME_LABEL}=antiphon-operator"
+"""Selects the objects of an operator, whoever installed it."""
+INSTALLED: Final = f"{OPERATOR},{MANAGED_LABEL}={COMMAND}"
+"""Selects those that `antiphon install` has made."""

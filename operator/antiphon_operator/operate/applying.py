@@ -1,0 +1,123 @@
+"""Brings the children of one agent to what they are to be: applies what differs, deletes what is not wanted any more."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from antiphon_operator.kube.client import Kube
+from antiphon_operator.kube.errors import ConflictError, ForbiddenError, InvalidError
+from antiphon_operator.kube.resources import CHILDREN, DEPLOYMENTS, Resource
+from antiphon_operator.objects import Obj, is_going, name_of, namespace_of, uid_of
+from antiphon_operator.operate import reasons
+from antiphon_operator.operate.conditions import Verdict, verdict
+from antiphon_operator.operate.difference import differs, owned_by, stale
+from antiphon_operator.operate.world import World, key_of
+
+log = logging.getLogger(__name__)
+
+_BY_KIND = {resource.kind: resource for resource in CHILDREN}
+
+BeforeFewer = Callable[[Obj, int], Awaitable[None]]
+"""Called with the Deployment as it is and its replicas to be, just before it gets fewer."""
+
+
+@dataclass
+class Outcome:
+    """What applying came to."""
+
+    applied: list[Obj] = field(default_factory=list)
+    deleted: list[Obj] = field(default_factory=list)
+    against: Verdict | None = None
+    """What stands against the rest."""
+    again: bool = False
+    """Something has to go first; the next visit goes on."""
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.applied or self.deleted)
+
+
+class Applier:
+    """Writes children. What the API server answers is put into the world at once: nothing is written twice for want of news."""
+
+    def __init__(self, kube: Kube, world: World) -> None:
+        self._kube = kube
+        self._world = world
+        self._as_good_as_it_gets: dict[str, tuple[str, Obj]] = {}
+
+    async def become(self, agent_uid: str, wanted: Sequence[Obj], before_fewer: BeforeFewer) -> Outcome:
+        """In the order of `wanted`; what is left over goes last."""
+        outcome = Outcome()
+        for child in wanted:
+            await self._settle(agent_uid, child, before_fewer, outcome)
+            if outcome.against or outcome.again:
+                return outcome
+        return outcome
+
+    async def delete(self, agent_uid: str, kept: Iterable[Obj], found: Sequence[tuple[Resource, Obj]]) -> list[Obj]:
+        """All of the agent's own that is not kept. Only what we have seen as it is now, by uid and version."""
+        names = {(child["kind"], name_of(child)) for child in kept}
+        gone = []
+        for resource, child in found:
+            left_over = (resource.kind, name_of(child)) not in names
+            if left_over and owned_by(child, agent_uid) and not is_going(child):
+                await self._delete(resource, child)
+                gone.append(child)
+        return gone
+
+    async def _settle(self, agent_uid: str, wanted: Obj, before_fewer: BeforeFewer, outcome: Outcome) -> None:
+        resource = _BY_KIND[wanted["kind"]]
+        found = self._world.store(resource).get(key_of(wanted))
+        if found is not None and (stale(found, agent_uid) or is_going(found)):
+            if not is_going(found):
+                await self._delete(resource, found)
+            outcome.again = True
+            return
+        if found is not None and not self._has_to_be_written(wanted, found):
+            return
+        if found is not None and resource is DEPLOYMENTS and _fewer(wanted, found):
+            await before_fewer(found, int(wanted["spec"]["replicas"]))
+        await self._apply(resource, wanted, found, outcome)
+
+    def _has_to_be_written(self, wanted: Obj, found: Obj) -> bool:
+        if not differs(wanted, found):
+            return False
+        known = self._as_good_as_it_gets.get(uid_of(found))
+        return known is None or known != (found["metadata"].get("resourceVersion"), wanted)
+
+    async def _apply(self, resource: Resource, wanted: Obj, found: Obj | None, outcome: Outcome) -> None:
+        """What nobody was seen to have made is not taken by force: it may be somebody else's."""
+        try:
+            answer = await self._kube.apply(resource, wanted, force=found is not None)
+        except ConflictError as error:
+            if found is not None:
+                raise
+            outcome.against = verdict(reasons.NAME_TAKEN, [f"{resource.kind} {name_of(wanted)}: {error.message}"])
+            return
+        except (InvalidError, ForbiddenError) as error:
+            outcome.against = verdict(reasons.REFUSED, [f"{resource.kind} {name_of(wanted)}: {error.message}"])
+            return
+        self._world.put(resource, answer)
+        outcome.applied.append(answer)
+        if differs(wanted, answer):
+            log.warning("%s %s/%s is changed by the API server as it is stored", resource.kind, *key_of(answer))
+            self._as_good_as_it_gets[uid_of(answer)] = (answer["metadata"]["resourceVersion"], wanted)
+
+    async def _delete(self, resource: Resource, child: Obj) -> None:
+        """A conflict: it is not what we have seen any more, so it is looked at again first."""
+        try:
+            await self._kube.delete(
+                resource,
+                name_of(child),
+                namespace_of(child),
+                uid=uid_of(child),
+                resource_version=child["metadata"]["resourceVersion"],
+            )
+        except ConflictError as error:
+            log.info("%s %s/%s was not deleted yet: %s", resource.kind, *key_of(child), error)
+
+
+def _fewer(wanted: Obj, found: Obj) -> bool:
+    return int(wanted["spec"]["replicas"]) < int(found["spec"].get("replicas", 1))

@@ -1,0 +1,136 @@
+"""Our own four kinds, watched by kopf: each event only says that something is due.
+
+kopf ends when an API server sends what it does not expect (a malformed line, an ERROR event, lists that fail for a
+minute): then it is started again, and lists anew. It never writes for us: no handler needs a finalizer or an annotation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import kopf
+
+from antiphon_operator.kube.kopf_login import kopf_credentials
+from antiphon_operator.kube.resources import GPU_POOLS, SLA_POLICIES, VOICE_AGENTS, VOICE_MODELS, Resource
+from antiphon_operator.kube.session import Connection
+from antiphon_operator.objects import Obj
+
+log = logging.getLogger(__name__)
+
+OWN_KINDS = (SLA_POLICIES, VOICE_MODELS, GPU_POOLS, VOICE_AGENTS)
+"""Agents last: what they name is known then."""
+
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 15.0
+_STEADY_SECONDS = 60.0
+"""A kopf that lived so long had recovered: its next end is a new trouble."""
+
+OnEvent = Callable[[Resource, str, Obj], None]
+"""Resource, kind of event (ADDED, MODIFIED, DELETED), object."""
+
+
+class OwnKinds:
+    """Runs kopf, again and again if need be."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        namespaces: Sequence[str],
+        on_event: OnEvent,
+        on_restart: Callable[[str], None],
+        on_started: Callable[[], None] = lambda: None,
+        on_told_to_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._connection = connection
+        self._namespaces = namespaces
+        self._on_event = on_event
+        self._on_restart = on_restart
+        self._on_started = on_started
+        """kopf takes the signals of the process for itself when it starts: who needs them takes them back here."""
+        self._on_told_to_end = on_told_to_end
+        """kopf was ended by such a signal."""
+        self._chance = random.Random()  # noqa: S311 (jitter)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        loop, pause = asyncio.get_running_loop(), _FIRST_PAUSE_SECONDS
+        while True:
+            began = loop.time()
+            why = await self._run_once()
+            if why is None:
+                self._on_told_to_end()
+                return
+            self._on_restart(why)
+            if loop.time() - began > _STEADY_SECONDS:
+                pause = _FIRST_PAUSE_SECONDS
+            log.warning("kopf ended (%s); it is started again in about %.1f s", why, pause)
+            await asyncio.sleep(pause * self._chance.uniform(0.75, 1.25))
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    async def _run_once(self) -> str | None:
+        """Why it ended; None where it was told to."""
+        stop, ready = asyncio.Event(), asyncio.Event()
+        running = asyncio.create_task(self._kopf(stop, ready), name="kopf")
+        starting = asyncio.create_task(self._tell_started(ready))
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            stop.set()
+            await asyncio.gather(running, return_exceptions=True)
+            raise
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+        finally:
+            starting.cancel()
+        return None
+
+    async def _tell_started(self, ready: asyncio.Event) -> None:
+        await ready.wait()
+        self._on_started()
+
+    async def _kopf(self, stop: asyncio.Event, ready: asyncio.Event) -> None:
+        where: dict[str, Any] = {"namespaces": self._namespaces} if self._namespaces else {"clusterwide": True}
+        await kopf.operator(
+            registry=self._registry(),
+            settings=kopf_settings(),
+            standalone=True,
+            stop_flag=stop,
+            ready_flag=ready,
+            **where,
+        )
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+
+        @kopf.on.login(registry=registry)
+        async def login(**_: Any) -> kopf.AiohttpSession:
+            return kopf_credentials(self._connection)
+
+        for resource in OWN_KINDS:
+            self._watch(registry, resource)
+        return registry
+
+    def _watch(self, registry: kopf.OperatorRegistry, resource: Resource) -> None:
+        @kopf.on.event(resource.group, resource.version, resource.plural, registry=registry)
+        async def heard(event: Any, **_: Any) -> None:
+            self._on_event(resource, event.get("type") or "ADDED", dict(event["object"]))
+
+
+def kopf_settings() -> kopf.OperatorSettings:
+    """kopf as watcher alone."""
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False  # Events are ours to write
+    settings.scanning.disabled = True  # the kinds are known; a watch of all definitions needs rights for nothing
+    settings.process.ultimate_exiting_timeout = None  # it would end the whole process
+    settings.background.cancellation_polling = 1.0
+    settings.networking.error_backoffs = (0.5, 1, 2, 4, 8, 8, 8)
+    settings.networking.connect_timeout = 5.0
+    settings.watching.connect_timeout = 5.0
+    settings.watching.server_timeout = 240  # watches end by themselves now and then, and are heard to live
+    settings.watching.inactivity_timeout = 100.0
+    settings.watching.reconnect_backoff = 0.2
+    settings.queueing.idle_timeout = 0.5  # a worker for each object: of thousands, few at a time
+    return settings
