@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from antiphon_crds.durations import parse_duration_seconds
 
@@ -29,11 +29,6 @@ class CelSyntaxError(ValueError):
 
 class CelError(ValueError):
     """The expression has no value for this input."""
-
-
-@runtime_checkable
-class Selectable(Protocol):
-    def cel_get(self, name: str) -> Any: ...
 
 
 class Program:
@@ -250,10 +245,12 @@ def _binary(operator: Callable[[Any, Any], Any], left: Node, right: Node) -> Nod
 
 
 def _get(value: Any, name: str) -> Any:
+    """Of a mapping, or of an object that has `cel_get`. (A runtime protocol for that took half of a validation's time.)"""
+    select = getattr(value, "cel_get", None)
+    if select is not None:
+        return select(name)
     if isinstance(value, Mapping):
         return value.get(name)
-    if isinstance(value, Selectable):
-        return value.cel_get(name)
     raise CelError(f"no such field: {name}")
 
 

@@ -62,9 +62,9 @@ class Figures:
     requests_per_agent: float = 0.0
     rss_mb: float = 0.0
     steady_writes: int = 0
-    operator_cpu: float = 0.0
-    """Share of a core that it used until the last child was there."""
-    server_cpu: float | None = None
+    operator_cpu_ms: float = 0.0
+    """CPU time of its process for each agent, until the last child was there; its start among it."""
+    server_cpu_ms: float | None = None
     requests: dict[str, int] = field(default_factory=dict)
     """By verb, resource and code, in the counted run."""
 
@@ -109,9 +109,10 @@ class Bench:
             with started(operator, world.kubeconfig, world.folder) as process:
                 seconds = await self._until_applied(world, process, f"{operator}, all at once") - begun
                 figures.agents_per_s = round(self.agents / seconds, 1)
-                figures.operator_cpu = round(cpu_seconds(process.pid) / seconds, 2)
+                figures.operator_cpu_ms = round(1000 * cpu_seconds(process.pid) / self.agents, 2)
                 if world.server_pid is not None:
-                    figures.server_cpu = round((cpu_seconds(world.server_pid) - server) / seconds, 2)
+                    used = cpu_seconds(world.server_pid) - server
+                    figures.server_cpu_ms = round(1000 * used / self.agents, 2)
                 await settled(world.fleet)
                 tell(f"{operator}: {self.quiet_seconds:.0f} s of rest")
                 before = await all_revisions(world.fleet)
@@ -216,6 +217,9 @@ def show(found: dict[str, Figures]) -> None:
         values = [found[name].rows()[row] for name in names]
         cells = "".join(f"{'-' if value is None else f'{value:g}':>12}" for value in values)
         print(f"{row:<24}{cells}{ratio(values)}")
+    for name, figures in found.items():
+        told = ", ".join(f"{number} {what}" for what, number in figures.requests.items())
+        print(f"{name} asked: {told}")
 
 
 def ratio(values: list[float | int | None]) -> str:

@@ -10,14 +10,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
-import yaml
-from charts import CHART, NAMESPACE, REPOSITORY, chart, of_kind, rendered
 from offline_apiserver import committed_crds
+from rendered_chart import CHART, NAMESPACE, REPOSITORY, chart, of_kind, rendered
 
 from antiphon_operator.install import generate
-from antiphon_operator.install.labels import COMMAND, MANAGED_LABEL
 
-SOURCES = (REPOSITORY / "crds", CHART, REPOSITORY / "operator" / "antiphon_operator" / "install" / "manifests.yaml")
+INSTALL = REPOSITORY / "operator" / "antiphon_operator" / "install"
+SOURCES = (REPOSITORY / "crds", CHART, INSTALL)
 MOST_BYTES_OF_A_SECRET = 1024 * 1024
 
 
@@ -26,7 +25,7 @@ def test_the_committed_files_are_the_generated_ones(capsys: pytest.CaptureFixtur
 
 
 def test_files_that_differ_are_told_and_written_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    crds, chart_folder, manifests = tmp_path / "crds", tmp_path / "chart", tmp_path / "manifests.yaml"
+    crds, chart_folder, manifests = tmp_path / "crds", tmp_path / "chart", tmp_path / "install"
     shutil.copytree(SOURCES[0], crds)
     shutil.copytree(CHART, chart_folder)
     changed = crds / "gpupools.antiphon.dev.yaml"
@@ -51,14 +50,6 @@ def test_the_charts_crds_are_ours_and_helm_keeps_them() -> None:
         kind: crd["spec"] for kind, crd in committed_crds().items()
     }
     assert all(crd["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"} for crd in crds.values())
-
-
-def test_what_the_command_installs_says_that_it_did() -> None:
-    installed = list(yaml.safe_load_all(SOURCES[2].read_text()))
-    assert {obj["metadata"]["labels"][MANAGED_LABEL] for obj in installed} == {COMMAND}
-    assert "helm" not in SOURCES[2].read_text().lower()
-    by_helm = {(obj["kind"], obj["metadata"]["name"]) for obj in rendered({"crds": {"install": False}})}
-    assert {(obj["kind"], obj["metadata"]["name"]) for obj in installed} == by_helm
 
 
 def test_versions_are_the_projects() -> None:

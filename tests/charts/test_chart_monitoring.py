@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from charts import CHART, MONITORED, REPOSITORY, Obj, of_kind, rendered, the_only
+from rendered_chart import CHART, MONITORED, REPOSITORY, Obj, of_kind, rendered, the_only
 
 from antiphon_operator import names
 from antiphon_operator.operate.metrics import Metrics
@@ -104,9 +104,8 @@ def test_every_metric_exists_with_its_labels() -> None:
     known = {**_documented(), **_of_the_operator(), **_recorded()}
     wrong = []
     for where, text in _expressions():
-        for name in _NAME.findall(text):
-            if _PARTS.sub("", name) not in known:
-                wrong.append(f"{where}: there is no {name}")
+        missing = {name for name in _NAME.findall(text) if _PARTS.sub("", name) not in known}
+        wrong += [f"{where}: there is no {name}" for name in missing]
         for name, selector in _SELECTOR.findall(text):
             labels = set(re.findall(r"(\w+)\s*[=!]", selector))
             unknown = labels - known.get(_PARTS.sub("", name), set()) - OF_THE_SCRAPE
@@ -139,7 +138,7 @@ def test_dashboards_are_whole() -> None:
 
 def _is_placed(panel: Obj) -> bool:
     place = panel["gridPos"]
-    return 0 <= place["x"] and place["x"] + place["w"] <= 24 and place["h"] > 0
+    return bool(place["x"] >= 0 and place["x"] + place["w"] <= 24 and place["h"] > 0)
 
 
 def test_dashboards_arrive_unchanged_and_can_be_found() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any
 
 import helm_python as helm
 import kubernetes_validate
 import pytest
-from charts import CHART, MONITORED, NAMESPACE, Obj, chart, of_kind, rendered, the_only
 from pod_security import restricted_violations
+from rendered_chart import CHART, MONITORED, NAMESPACE, Obj, chart, of_kind, rendered, the_only
 from typer.main import get_command
 
 from antiphon_operator import cli
@@ -97,10 +98,7 @@ def test_all_selectors_find_the_pod(objects: list[Obj]) -> None:
         the_only("Service", objects)["spec"]["selector"],
         *(budget["spec"]["selector"]["matchLabels"] for budget in of_kind("PodDisruptionBudget", objects)),
         *(policy["spec"]["podSelector"]["matchLabels"] for policy in of_kind("NetworkPolicy", objects)),
-        *(
-            spread["labelSelector"]["matchLabels"]
-            for spread in _pod(objects).get("topologySpreadConstraints", ())
-        ),
+        *(spread["labelSelector"]["matchLabels"] for spread in _pod(objects).get("topologySpreadConstraints", ())),
     ]
     assert all(selector.items() <= labels.items() for selector in selectors)
 
@@ -158,7 +156,7 @@ def test_values_arrive() -> None:
 
 
 def _options(arguments: list[str]) -> set[tuple[str, str]]:
-    return set(zip(arguments, arguments[1:], strict=False))
+    return set(pairwise(arguments))
 
 
 def test_nobody_reaches_the_operator_but_prometheus_its_metrics() -> None:

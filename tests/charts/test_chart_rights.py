@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from charts import NAMESPACE, Obj, of_kind, rendered
 from rbac_rules import permissions_of
+from rendered_chart import NAMESPACE, Obj, of_kind, rendered
 
 ACCOUNT = "antiphon-operator"
 CLUSTER_WIDE: Obj = {}

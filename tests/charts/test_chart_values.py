@@ -11,7 +11,7 @@ import helm_python as helm
 import jsonschema
 import pytest
 import yaml
-from charts import CHART, MONITORED, Obj, chart, rendered
+from rendered_chart import CHART, MONITORED, Obj, chart, rendered
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())

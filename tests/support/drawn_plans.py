@@ -21,6 +21,9 @@ amounts_of_memory = st.from_regex(QUANTITY_PATTERN.replace("[0-9]*", "[0-9]{0,4}
     lambda text: len(text) <= 20
 )
 amounts_of_cpu = st.from_regex(CPU_PATTERN, fullmatch=True).filter(lambda text: len(text) <= 12)
+_ONE_OF_MIG = {"deviceClassName": "mig.nvidia.com", "allocationMode": "ExactCount", "count": 1}
+CLAIM = {"devices": {"requests": [{"name": "gpu", "exactly": _ONE_OF_MIG}]}}
+"""With the API server's defaults: lists of a claim are applied whole, and without them each apply would be a change."""
 _IMAGES = st.sampled_from(["ghcr.io/acme/voice:2", f"example.org/voice@sha256:{'0' * 64}"])
 _TEXTS = st.text(st.characters(codec="utf-8"), max_size=40)
 _TOLERATIONS = st.sampled_from(
@@ -122,10 +125,7 @@ def _drawn_group_plan(draw: st.DrawFn, plan: GroupPlan) -> GroupPlan:
 
 
 def _drawn_choice(draw: st.DrawFn, choice: Choice) -> Choice:
-    request = {"name": "gpu", "exactly": {"deviceClassName": "mig.nvidia.com"}}
-    resources, claim = draw(
-        st.sampled_from([(choice.resources, None), ({}, None), ({}, {"devices": {"requests": [request]}})])
-    )
+    resources, claim = draw(st.sampled_from([(choice.resources, None), ({}, None), ({}, CLAIM)]))
     return replace(
         choice,
         resources=resources,

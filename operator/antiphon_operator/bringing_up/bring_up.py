@@ -116,7 +116,7 @@ class BringUp:
 
 
 async def install(kubeconfig: Path) -> None:
-    arguments = ["install", "--kubeconfig", str(kubeconfig), "--replicas", "1", "--presets", "--wait", "-o", "json"]
+    arguments = ["install", "--kubeconfig", str(kubeconfig), "--replicas", "1", "--presets", "--wait"]
     await run_module("antiphon_operator", arguments)
 
 

@@ -15,8 +15,8 @@ _LAST_LINES = 15
 
 async def run_module(
     module: str, arguments: Sequence[str], *, stdin: str | None = None, show: bool = False
-) -> tuple[Any, str]:
-    """What it prints as JSON, and what it says on standard error; `show`: that goes to our own instead.
+) -> tuple[str, str]:
+    """What it prints, and what it says on standard error; `show`: that goes to our own instead.
 
     BringingUpError where it fails. It ends when we are cancelled.
     """
@@ -37,7 +37,7 @@ async def run_module(
     words = (said or b"").decode(errors="replace")
     if process.returncode != 0:
         raise BringingUpError(_failure(module, arguments, process.returncode, words))
-    return _json(module, output), words
+    return output.decode(errors="replace"), words
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -52,8 +52,9 @@ def _failure(module: str, arguments: Sequence[str], code: int | None, words: str
     return f"`{command}` failed with exit code {code}" + (f":\n{last}" if last else "")
 
 
-def _json(module: str, output: bytes) -> Any:
+def read_json(output: str) -> Any:
+    """BringingUpError where it is none."""
     try:
         return json.loads(output)
     except ValueError:
-        raise BringingUpError(f"{module} did not print JSON: {output[:200]!r}") from None
+        raise BringingUpError(f"what should be JSON is {output[:200]!r}") from None

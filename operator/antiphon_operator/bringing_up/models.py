@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from antiphon_crds.voicemodel import VoiceModel
-from antiphon_operator.bringing_up.children import run_module
+from antiphon_operator.bringing_up.children import read_json, run_module
 from antiphon_operator.objects import Obj
 from antiphon_policies.resolution import Resolution
 
@@ -44,5 +44,5 @@ async def pull(models: list[Obj], folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     documents = json.dumps({"apiVersion": "v1", "kind": "List", "items": models})
     arguments = ["models", "pull", "--cache", str(folder), "-o", "json", "-"]
-    told, _ = await run_module(_RUNTIME, arguments, stdin=documents, show=True)
-    return sum(int(each.get("sizeBytes") or 0) for each in told["variants"])
+    output, _ = await run_module(_RUNTIME, arguments, stdin=documents, show=True)
+    return sum(int(each.get("sizeBytes") or 0) for each in read_json(output)["variants"])

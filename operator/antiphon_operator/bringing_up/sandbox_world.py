@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from antiphon_operator.bringing_up.children import run_module
+from antiphon_operator.bringing_up.children import read_json, run_module
 
 _SANDBOX = "antiphon_sandbox"
 
@@ -34,14 +34,15 @@ class SandboxWorld:
 async def bring_up(options: SandboxOptions) -> SandboxWorld:
     arguments = ["up", "--detach", "-o", "json", *_option("--kubeconfig", options.kubeconfig)]
     arguments += [*_option("--nodes", options.nodes), *_option("--port", options.port)]
-    told, said = await run_module(_SANDBOX, arguments)
+    output, said = await run_module(_SANDBOX, arguments)
+    told = read_json(output)
     return SandboxWorld(told["url"], Path(told["kubeconfig"]), tuple(told["nodes"]), was_up="starting" not in said)
 
 
 async def end(kubeconfig: Path) -> bool:
     """Whether there was one."""
-    told, _ = await run_module(_SANDBOX, ["down", "-o", "json", "--kubeconfig", str(kubeconfig)])
-    return bool(told["ended"])
+    output, _ = await run_module(_SANDBOX, ["down", "-o", "json", "--kubeconfig", str(kubeconfig)])
+    return bool(read_json(output)["ended"])
 
 
 def default_kubeconfig() -> Path:

@@ -39,8 +39,9 @@ def condition_of(view: AgentView, kind: str) -> ConditionView | None:
 
 def waiting_for(view: AgentView) -> str:
     """In one line: what stands against it, its pods, and what happened last."""
-    pods = _pods(view)
-    text = "; ".join(part for part in (_hindrance(view), pods or _last_event(view)) if part)
+    hindrance = _hindrance(view)
+    pods = _pods(view, hindrance)
+    text = "; ".join(part for part in (hindrance, pods or _last_event(view)) if part)
     return text if len(text) <= _LONGEST_DETAIL else text[: _LONGEST_DETAIL - 4] + " ..."
 
 
@@ -54,8 +55,10 @@ def _hindrance(view: AgentView) -> str:
     return "" if view.up_to_date else "the operator has not looked at the new spec yet"
 
 
-def _pods(view: AgentView) -> str:
-    return ", ".join(_pod(pod) for group in view.groups for pod in group.pods if not pod.ready)
+def _pods(view: AgentView, told: str) -> str:
+    """Those that are not ready, but for those of which was told."""
+    waiting = (pod for group in view.groups for pod in group.pods if not pod.ready)
+    return ", ".join(_pod(pod) for pod in waiting if pod.name not in told)
 
 
 def _pod(pod: PodView) -> str:

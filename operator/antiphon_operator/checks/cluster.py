@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,9 +13,9 @@ from typing import Any
 import orjson
 
 from antiphon_operator.kube.client import Kube
-from antiphon_operator.kube.errors import NotFoundError, api_error
+from antiphon_operator.kube.errors import ForbiddenError, NotFoundError, api_error
 from antiphon_operator.kube.exchange import told_as_ours, url_of
-from antiphon_operator.kube.resources import DEPLOYMENTS, VOICE_AGENTS, Resource
+from antiphon_operator.kube.resources import VOICE_AGENTS, Resource
 from antiphon_operator.kube.retries import ONCE
 from antiphon_operator.kube.session import Connection
 from antiphon_operator.names import NAME_LABEL
@@ -58,10 +58,14 @@ class Reply:
 class Cluster:
     """Asks once: what a check can't get is told, not tried again."""
 
-    def __init__(self, connection: Connection, scope: Scope) -> None:
+    def __init__(
+        self, connection: Connection, scope: Scope, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._connection = connection
         self._kube = Kube(connection, retries=ONCE)
         self.scope = scope
+        self.now = now
+        """Our clock."""
         self._lists: dict[tuple[str, str, str], asyncio.Task[list[Obj]]] = {}
 
     @property
@@ -72,10 +76,6 @@ class Cluster:
     @property
     def default_namespace(self) -> str:
         return self.scope.namespace or self._connection.access.default_namespace
-
-    def now(self) -> datetime:
-        """By our clock."""
-        return datetime.now(UTC)
 
     async def ask(self, path: str, body: Obj | None = None) -> Reply:
         """GET, or with a body POST. Raises ApiError."""
@@ -109,16 +109,24 @@ class Cluster:
         return await self.all_of(VOICE_AGENTS, self.scope.namespace or "")
 
     async def agent_namespaces(self) -> list[str]:
-        """Where agents are, and the one that was asked for."""
+        """Where agents are, and the one that was asked for, which may be looked at even where agents may not."""
         asked = [self.scope.namespace] if self.scope.namespace else []
         try:
             return sorted({*asked, *map(namespace_of, await self.agents())})
         except NotServedError:
             return asked
+        except ForbiddenError:
+            if asked:
+                return asked
+            raise
 
-    async def operator_deployments(self) -> list[Obj]:
-        """By its label, in whatever namespace."""
-        return await self.all_of(DEPLOYMENTS, labels=f"{NAME_LABEL}={OPERATOR}")
+    async def operators(self, resource: Resource) -> list[Obj]:
+        """Deployments or pods of the operator, by their label, in whatever namespace; or in its own, if no more may be seen."""
+        labels = f"{NAME_LABEL}={OPERATOR}"
+        try:
+            return await self.all_of(resource, labels=labels)
+        except ForbiddenError:
+            return await self.all_of(resource, self.scope.operator_namespace, labels=labels)
 
     async def close(self) -> None:
         for task in self._lists.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 from antiphon_operator.checks.catalogue import FIRST
@@ -14,6 +15,7 @@ from antiphon_operator.kube.errors import ApiError, ForbiddenError, Unauthorized
 SECONDS = 20.0
 """For one check. They run side by side, so that this is nearly the longest that all take."""
 _log = logging.getLogger(__name__)
+_CANNOT = re.compile(r'cannot (\w+) resource "([^"]+)".*((?:at the cluster scope|in the namespace).*)')
 OnDone = Callable[[Check, Finding], None]
 
 
@@ -61,7 +63,9 @@ async def _run(check: Check, cluster: Cluster) -> Finding:
             f"the API server does not know you: {error}", "Renew your credentials, or choose another --context."
         )
     except ForbiddenError as error:
-        return skipped(f"you may not look: {error}", "Have the right bound to you; with -n a namespace's will do.")
+        return skipped(
+            _may_not(error), "Have that right bound to you; -n NAMESPACE looks there alone."
+        )
     except UnreachableError as error:
         return failed(f"the API server can't be reached: {error}", "Check the context, the network and the VPN.")
     except ApiError as error:
@@ -69,6 +73,12 @@ async def _run(check: Check, cluster: Cluster) -> Finding:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         _log.debug("check %s", check.name, exc_info=error)
         return failed(f"an object is not as expected: {error!r}", "Run with -v, and report it: this is our mistake.")
+
+
+def _may_not(error: ForbiddenError) -> str:
+    """The API server's words, without who we are."""
+    told = _CANNOT.search(str(error))
+    return f"you may not {told[1]} {told[2]}, {told[3]}" if told else f"you may not look: {error}"
 
 
 def _skip(check: Check, on_done: OnDone) -> Finding:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from antiphon_operator.checks.check import Finding, failed, few, ok, warning, worst
 from antiphon_operator.checks.cluster import OPERATOR, Cluster
 from antiphon_operator.kube.errors import ForbiddenError
-from antiphon_operator.kube.resources import LEASES
+from antiphon_operator.kube.resources import DEPLOYMENTS, LEASES
 from antiphon_operator.objects import Obj, name_of, namespace_of
 
 _INSTALL = "`antiphon install` installs it."
@@ -18,7 +18,7 @@ _DEFAULT_LEASE_SECONDS = 15
 
 
 async def check_operator(cluster: Cluster) -> Finding:
-    deployments = await cluster.operator_deployments()
+    deployments = await cluster.operators(DEPLOYMENTS)
     names = _lease_names(cluster, deployments)
     found = [(namespace, name, await _lease(cluster, namespace, name)) for namespace, name in names]
     if not deployments and not any(lease for *_, lease in found):
@@ -32,7 +32,7 @@ async def check_operator(cluster: Cluster) -> Finding:
 async def leases(cluster: Cluster) -> list[tuple[str, float | None]]:
     """Of each operator's Lease: its name, and its age in seconds by the API server's clock. None: not known."""
     try:
-        places = _lease_names(cluster, await cluster.operator_deployments())
+        places = _lease_names(cluster, await cluster.operators(DEPLOYMENTS))
         found = [(name, await _lease(cluster, namespace, name)) for namespace, name in places]
     except ForbiddenError:
         return []

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from antiphon_operator.checks.check import Finding, failed, few, ok, skipped, warning, worst
-from antiphon_operator.checks.cluster import OPERATOR, Cluster, NotServedError
+from antiphon_operator.checks.cluster import Cluster, NotServedError
 from antiphon_operator.kube.errors import ApiError, ForbiddenError
 from antiphon_operator.kube.resources import EVENTS, PODS, Resource
-from antiphon_operator.names import NAME_LABEL, OURS
+from antiphon_operator.names import OURS
 from antiphon_operator.objects import Obj, is_going, labels_of, name_of, namespace_of
 from antiphon_operator.operate.pod_troubles import is_ready, troubles
 
@@ -30,8 +31,9 @@ _OTHERWISE = "`kubectl describe pod` and `antiphon logs AGENT` say more."
 async def check_pods(cluster: Cluster) -> Finding:
     namespace = cluster.scope.namespace or ""
     ours = await cluster.all_of(PODS, namespace, labels=OURS)
-    pods = [*ours, *await cluster.all_of(PODS, labels=f"{NAME_LABEL}={OPERATOR}")]
-    pods = [pod for pod in pods if not is_going(pod)]
+    with contextlib.suppress(ForbiddenError):
+        ours = [*ours, *await cluster.operators(PODS)]
+    pods = [pod for pod in ours if not is_going(pod)]
     if not pods:
         return skipped("there are no pods of agents or of the operator")
     findings = [finding for pod in pods for finding in _in_trouble(pod)]
@@ -86,7 +88,7 @@ async def _image_volumes(cluster: Cluster, namespace: str) -> list[str]:
     """Images that agents there take their models from, and none at all."""
     try:
         agents = [agent for agent in await cluster.agents() if namespace_of(agent) == namespace]
-    except NotServedError:
+    except (NotServedError, ForbiddenError):
         return [""]
     caches = [agent["spec"].get("runtime", {}).get("modelCache") or {} for agent in agents]
     return ["", *sorted({cache["image"] for cache in caches if cache.get("image")})]

@@ -104,7 +104,7 @@ async def check_your_rights(cluster: Cluster) -> Finding:
 
 
 async def check_operator_rights(cluster: Cluster) -> Finding:
-    deployments = await cluster.operator_deployments()
+    deployments = await cluster.operators(DEPLOYMENTS)
     if not deployments:
         return skipped("there is no Deployment of the operator, so it is not known as whom it runs")
     missing: list[str] = []

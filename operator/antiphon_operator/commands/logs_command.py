@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,9 +21,18 @@ from antiphon_operator.install.labels import NAMESPACE as OPERATOR_NAMESPACE
 from antiphon_operator.install.labels import OPERATOR
 from antiphon_operator.kube.resources import PODS, VOICE_AGENTS
 from antiphon_operator.names import AGENT_LABEL, CONTAINER, GROUP_LABEL
+from antiphon_operator.telling.log_words import readable
 
 _OPERATOR_CONTAINER = "operator"
 _COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_red", "bright_cyan", "bright_magenta")
+
+
+class LogForm(StrEnum):
+    """How lines are printed."""
+
+    text = "text"
+    raw = "raw"
+    json = "json"
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,10 @@ def logs(
     previous: Annotated[
         bool, typer.Option("--previous", "-p", help="Of the containers before their last restart.")
     ] = False,
-    timestamps: Annotated[bool, typer.Option("--timestamps", help="With the time of each line.")] = False,
+    output: Annotated[
+        LogForm,
+        typer.Option("--output", "-o", help="text: for people; raw: as the pods write it; json: an object a line."),
+    ] = LogForm.text,
     namespace: Namespace = None,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
@@ -65,7 +79,7 @@ def logs(
     if (agent is None) != operator:
         raise typer.BadParameter("give the name of an agent, or --operator")
     query = LogQuery(_OPERATOR_CONTAINER if operator else CONTAINER, tail, _seconds(since), previous)
-    run(_logs(agent, namespace, group, query, follow, _Printer(timestamps), kubeconfig, context))
+    run(_logs(agent, namespace, group, query, follow, _Printer(output), kubeconfig, context))
 
 
 def _seconds(since: str | None) -> int | None:
@@ -122,13 +136,15 @@ async def _print_all(cluster: Cluster, source: Source, query: LogQuery, printer:
 class _Printer:
     """Lines with their pod's name before them, in a colour of its own where the output is a terminal."""
 
-    def __init__(self, timestamps: bool) -> None:
-        self._timestamps = timestamps
+    def __init__(self, form: LogForm) -> None:
+        self._form = form
         self._colours: dict[str, str] = {}
         self._console: Console = console()
 
     def tell(self, line: LogLine) -> None:
+        if self._form is LogForm.json:
+            typer.echo(json.dumps(asdict(line), ensure_ascii=False))
+            return
         colour = self._colours.setdefault(line.pod, _COLOURS[len(self._colours) % len(_COLOURS)])
-        moment = f"{line.time} " if self._timestamps and line.time else ""
-        text = Text.assemble((f"[{line.pod}] ", colour), (moment, "dim"), Text.from_ansi(line.text))
-        self._console.print(text, soft_wrap=True)
+        text = readable(line.text) if self._form is LogForm.text else Text(line.text)
+        self._console.print(Text.assemble((f"[{line.pod}] ", colour), text), soft_wrap=True)

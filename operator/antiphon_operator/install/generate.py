@@ -1,6 +1,7 @@
-"""Writes what is derived of the CRDs and the chart: `python -m antiphon_operator.install.generate [--check] CRDS CHART MANIFESTS`.
+"""Writes what is derived of the CRDs and the chart: `python -m antiphon_operator.install.generate [--check] CRDS CHART FOLDER`.
 
-The chart's copy of the CRDs, which Helm keeps on uninstall, and the manifests that `antiphon install` applies. Needs Helm's SDK.
+The chart's copy of the CRDs, which Helm keeps on uninstall, and, in FOLDER, the manifests that `antiphon install` applies.
+Needs Helm's SDK.
 """
 
 from __future__ import annotations
@@ -13,12 +14,17 @@ from typing import Any
 
 import yaml
 
-from antiphon_operator.install.labels import COMMAND, MANAGED_LABEL, NAMESPACE, RELEASE
+from antiphon_operator.install.labels import COMMAND, MANAGED_LABEL, NAMESPACE, RELEASE, WATCHED
 from antiphon_operator.objects import Obj
 
 _GENERATED = "# Generated from {source} by `scripts/do generate`; do not edit.\n"
 _KEPT = "metadata:\n  annotations:\n    helm.sh/resource-policy: keep\n"
 _CHART_LABEL = "helm.sh/chart"
+FILES: Mapping[str, Mapping[str, Any]] = {
+    "manifests.yaml": {},
+    "manifests-by-namespace.yaml": {"watchNamespaces": [WATCHED]},
+}
+"""File -> the chart's values that it has."""
 
 
 def chart_crd(text: str) -> str:
@@ -29,9 +35,9 @@ def chart_crd(text: str) -> str:
     return f"{head}\n{_KEPT}{rest}"
 
 
-def operator_manifests(chart: Path) -> list[Obj]:
-    """The chart as rendered with its own values, without CRDs, and with nothing in it that says Helm."""
-    rendered = _render(chart, {"crds": {"install": False}})
+def operator_manifests(chart: Path, values: Mapping[str, Any]) -> list[Obj]:
+    """The chart as rendered with these values, without CRDs, and with nothing in it that says Helm."""
+    rendered = _render(chart, {**values, "crds": {"install": False}})
     documents = (text for name, text in sorted(rendered.items()) if name.endswith(".yaml"))
     return [_without_helm(obj) for text in documents for obj in yaml.safe_load_all(text) if obj]
 
@@ -58,25 +64,25 @@ def _all_labels(obj: Obj) -> Iterator[dict[str, str]]:
         yield template["metadata"]["labels"]
 
 
-def manifest_text(chart: Path) -> str:
-    documents = yaml.safe_dump_all(operator_manifests(chart), sort_keys=False, width=120)
+def manifest_text(chart: Path, values: Mapping[str, Any]) -> str:
+    documents = yaml.safe_dump_all(operator_manifests(chart, values), sort_keys=False, width=120)
     return _GENERATED.format(source="charts/antiphon") + documents
 
 
-def wanted_files(crds: Path, chart: Path, manifests: Path) -> dict[Path, str]:
+def wanted_files(crds: Path, chart: Path, folder: Path) -> dict[Path, str]:
     """Path -> text."""
     copies = {chart / "files" / "crds" / path.name: chart_crd(path.read_text("utf-8")) for path in crds.glob("*.yaml")}
-    return {**copies, manifests: manifest_text(chart)}
+    return copies | {folder / name: manifest_text(chart, values) for name, values in FILES.items()}
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m antiphon_operator.install.generate", description=__doc__)
     parser.add_argument("crds", type=Path, help="folder of the CRDs")
     parser.add_argument("chart", type=Path, help="folder of the chart")
-    parser.add_argument("manifests", type=Path, help="file of the manifests")
+    parser.add_argument("folder", type=Path, help="folder of the manifests")
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when a file differs")
     options = parser.parse_args(arguments)
-    wanted = wanted_files(options.crds, options.chart, options.manifests)
+    wanted = wanted_files(options.crds, options.chart, options.folder)
     superfluous = set((options.chart / "files" / "crds").glob("*.yaml")) - set(wanted)
     stale = {path: text for path, text in wanted.items() if _read(path) != text}
     for path in sorted({*stale, *superfluous}):

@@ -6,11 +6,13 @@ from typing import Final
 
 from antiphon_operator.names import MANAGED_LABEL, NAME_LABEL
 
-__all__ = ["COMMAND", "HELM", "INSTALLED", "MANAGED_LABEL", "NAMESPACE", "OPERATOR", "RELEASE"]
+__all__ = ["COMMAND", "HELM", "INSTALLED", "MANAGED_LABEL", "NAMESPACE", "OPERATOR", "RELEASE", "WATCHED"]
 
 RELEASE: Final = "antiphon"
 """The name by which Helm would install the chart."""
 NAMESPACE: Final = "antiphon-system"
+WATCHED: Final = "watched"
+"""In the manifests, stands for each namespace that the operator is confined to."""
 COMMAND: Final = "antiphon-cli"
 """The field manager of `antiphon install`, and the label managed-by of what it has made."""
 HELM: Final = "Helm"

@@ -28,6 +28,8 @@ class Heard:
     pods_total: int = 0
     refusals: tuple[str, ...] = ()
     """Why pods refuse the tuning that is wanted."""
+    starting: str = ""
+    """What a pod that is not ready yet says of itself."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,9 @@ def _ready(seen: Seen, groups: Sequence[GroupStatus], found: Sequence[Trouble]) 
         return verdict(reasons.SERVING, [f"ready pods: {told}"])
     if found:
         return verdict(found[0].reason, [found[0].message])
-    return verdict(reasons.STARTING, [f"no pod of {', '.join(group.name for group in missing)} is ready yet"])
+    names = ", ".join(group.name for group in missing)
+    said = [heard.starting for group in missing if (heard := seen.heard.get(group.name)) and heard.starting]
+    return verdict(reasons.STARTING, [f"no pod of {names} is ready yet", *said[:1]])
 
 
 def _needed(seen: Seen, groups: Sequence[GroupStatus]) -> list[GroupStatus]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from antiphon_crds.agent import VoiceAgent
 from antiphon_crds.control import Tuning
-from antiphon_crds.placement import GroupVariants, Partition, PlacementGroup
+from antiphon_crds.placement import Partition, PlacementGroup
 from antiphon_crds.problems import Problem, field_path
 from antiphon_operator.kube.resources import DEPLOYMENTS, Resource
 from antiphon_operator.names import ROTATE_ANNOTATION, child_name
@@ -128,20 +128,8 @@ def _plan(resolution: Resolution, choices: Mapping[str, Choice], situation: Situ
     agent = situation.agent
     rotation = agent.metadata.annotations.get(ROTATE_ANNOTATION, "")
     token = control_token(situation.children, agent.metadata.name, rotation) or situation.fresh_token
-    groups = tuple(
-        _group_plan(_narrowed(group, choices[group.name]), resolution, choices[group.name], situation)
-        for group in resolution.groups
-    )
+    groups = tuple(_group_plan(group, resolution, choices[group.name], situation) for group in resolution.groups)
     return AgentPlan(resolution, agent.metadata.uid or "", token, rotation, groups)
-
-
-def _narrowed(group: PlacementGroup, choice: Choice) -> PlacementGroup:
-    """Only with the variants that its partition holds."""
-    if not choice.variants:
-        return group
-    said = {narrowed.stage: narrowed for narrowed in group.variants}
-    said |= {stage: GroupVariants(stage=stage, names=list(names)) for stage, names in choice.variants.items()}
-    return group.model_copy(update={"variants": list(said.values())})
 
 
 def _group_plan(group: PlacementGroup, resolution: Resolution, choice: Choice, situation: Situation) -> GroupPlan:
@@ -150,7 +138,7 @@ def _group_plan(group: PlacementGroup, resolution: Resolution, choice: Choice, s
     replicas = wanted_replicas(group, situation.agent, _live_replicas(agent, group, situation.children), wish)
     claim = child_name(agent, group.name) if choice.claim else None
     free = surge(choice, replicas, situation.wanted_elsewhere.get(choice.partition, 0))
-    return GroupPlan(group, choice, replicas, _tuning(group, resolution, wish, situation), free, claim)
+    return GroupPlan(group, choice, replicas, _tuning(group, resolution, choice, situation), free, claim)
 
 
 def wanted_replicas(group: PlacementGroup, agent: VoiceAgent, live: int | None, wish: Wish) -> int:
@@ -175,9 +163,10 @@ def _live_replicas(agent: str, group: PlacementGroup, children: Iterable[tuple[R
     return None
 
 
-def _tuning(group: PlacementGroup, resolution: Resolution, wish: Wish, situation: Situation) -> Tuning:
+def _tuning(group: PlacementGroup, resolution: Resolution, choice: Choice, situation: Situation) -> Tuning:
     """The spec's, with the loop's over it; its generation counts up when its content changes."""
-    content = merged(live_tuning(group, resolution), wish.tuning)
+    wish = situation.wishes.get(group.name, Wish())
+    content = merged(live_tuning(group, resolution, choice), wish.tuning)
     before = tuning_of(situation.children, child_name(situation.agent.metadata.name, group.name))
     floor = situation.newer_tunings.get(group.name, 0)
     if before is not None and floor <= before.generation and _same(before, content):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from antiphon_operator.names import AGENT_LABEL, GROUP_LABEL
 from antiphon_operator.objects import Obj, annotations_of, is_going, labels_of, name_of, namespace_of, uid_of
@@ -85,19 +86,18 @@ class Voices:
         return {group: self._heard(GroupKey(*agent, group), pods[group]) for group in sorted(groups)}
 
     def _heard(self, group: GroupKey, pods: Mapping[PodKey, PodAddress]) -> Heard:
-        totals = group_totals(pods, self._reports(pods))
+        reports = self._reports(pods)
+        totals = group_totals(pods, reports)
+        heard = Heard(totals.sessions, totals.capacity, totals.stages, starting=_starting(pods, reports))
         progress = self._deliveries.progress(group)
         if progress is None:
-            return Heard(sessions=totals.sessions, capacity=totals.capacity, stages=totals.stages)
-        refusals = [f"pod {key.name}: {failure}" for key, failure in progress.failures.items()]
-        return Heard(
-            totals.sessions,
-            totals.capacity,
-            totals.stages,
-            progress.generation,
-            progress.applied,
-            progress.total,
-            tuple(refusals),
+            return heard
+        return replace(
+            heard,
+            tuning_generation=progress.generation,
+            pods_applied=progress.applied,
+            pods_total=progress.total,
+            refusals=tuple(f"pod {key.name}: {failure}" for key, failure in progress.failures.items()),
         )
 
     def _reports(self, pods: Iterable[PodKey]) -> dict[PodKey, PodReport]:
@@ -118,6 +118,13 @@ class Voices:
     def _is_ahead(self, group: GroupKey, generation: int) -> None:
         self._ahead[group] = max(generation, self._ahead.get(group, 0))
         self._on_change((group.namespace, group.agent))
+
+
+def _starting(pods: Mapping[PodKey, PodAddress], reports: Mapping[PodKey, PodReport]) -> str:
+    for key, report in sorted(reports.items()):
+        if not pods[key].is_serving and report.state is not None and report.state.message:
+            return f"pod {key.name}: {report.state.message}"
+    return ""
 
 
 def _address(pod: Obj, token: str) -> PodAddress:

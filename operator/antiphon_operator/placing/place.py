@@ -98,7 +98,8 @@ def _alike(wish: Wish, pick: Pick) -> list[Offer]:
 def _product(pick: Pick, alike: list[Offer]) -> str | None:
     """The GPU that nodes must have, where by the resource's name alone the pods could get one that is not alike.
 
-    Without a pool it is always said, so that a node of another kind that joins later changes nothing.
+    Without a pool it is always said, so that a node of another kind that joins later changes nothing. GPUs whose nodes have no
+    label with their product can't be told from others: label them, or keep them in a pool of their own.
     """
     same_name = [offer for offer in pick.scope.offers if offer.resource == pick.offer.resource]
     if pick.scope.by_claim or (pick.scope.pool is not None and len(alike) == len(same_name)):

@@ -122,7 +122,7 @@ def _offer(offer: Offer) -> str:
 def _could_be_cut(scopes: Iterable[Scope]) -> Iterator[str]:
     """What pools could be cut into does not count as offered: nobody has cut it yet."""
     for scope in scopes:
-        layouts = scope.pool.spec.partitioning.layouts if scope.pool else []
+        layouts = scope.pool.spec.partitioning.layouts if scope.pool and scope.nodes else []
         if layouts and scope.pool:
             told = ", ".join(layout.name for layout in layouts)
             yield f"pool {scope.pool.metadata.name} could be cut by layout {told}"

@@ -146,7 +146,8 @@ class Call:
         if not line.done():
             line.cancel()
             raise lost.result()
-        self._teller.typed()
+        if line.result() is not None:
+            self._teller.typed()
         return line.result()
 
     async def _exchange(self, what: SayText | SayRecording) -> Turn | None:

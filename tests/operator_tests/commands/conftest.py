@@ -1,36 +1,49 @@
-"""An API of its own for the commands under test, with our kinds, and the commands as a user runs them."""
+"""A world of its own for the commands under test, and the commands as a user runs them."""
 
+from __future__ import annotations
+
+import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-import sandbox
 import typer
-from click.testing import Result
-from cluster import Cluster
-from offline_apiserver import committed_crds
-from typer.testing import CliRunner
+from manifest_files import REPOSITORY
+from typer.testing import CliRunner, Result
 
+import sandbox
 from antiphon_operator.commands.describe_command import describe
 from antiphon_operator.commands.get_command import get
 from antiphon_operator.commands.logs_command import logs
+from cluster import Cluster
 
 Antiphon = Callable[..., Result]
 
 
 @pytest.fixture(scope="session")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """The sandbox's API, alone: nobody but the test writes a status."""
-    kubeconfig = tmp_path_factory.mktemp("api") / "kubeconfig"
-    with sandbox.running("api", "--kubeconfig", kubeconfig):
+    """With our kinds, presets and a node that runs pods, without an operator: a status is as the test has written it."""
+    kubeconfig = tmp_path_factory.mktemp("world") / "kubeconfig"
+    with sandbox.running("up", "--kubeconfig", kubeconfig):
         cluster = Cluster(kubeconfig)
-        for definition in committed_crds().values():
-            cluster.request("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
+        cluster.kubectl("apply", "--server-side", "-f", str(REPOSITORY / "crds"))
+        cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(REPOSITORY / "crds"))
+        presets = [REPOSITORY / "policies" / name for name in ("sla-cpu-laptop.yaml", "models-cpu.yaml")]
+        cluster.kubectl("apply", "--server-side", *(f"-f={preset}" for preset in presets))
         yield cluster
 
 
 @pytest.fixture
+def space(api: Cluster) -> Iterator[str]:
+    """A namespace of the test's own."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    api.make({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    yield name
+    api.delete("Namespace", name)
+
+
+@pytest.fixture
 def antiphon(api: Cluster) -> Antiphon:
+    """`antiphon` with that world's kubeconfig."""
     app = typer.Typer()
     for command in (get, describe, logs):
         app.command()(command)
@@ -39,8 +52,3 @@ def antiphon(api: Cluster) -> Antiphon:
         return CliRunner().invoke(app, [*arguments, "--kubeconfig", str(api.kubeconfig)])
 
     return run
-
-
-@pytest.fixture
-def presets() -> Path:
-    return Path(__file__).parents[3] / "policies"

@@ -301,7 +301,7 @@ def test_a_pool_with_claims_gives_a_claim() -> None:
     assert (choice.partition, choice.resources, choice.slots) == ("1g.18gb", {}, 7)
     assert choice.node_selector == {"gpu": "yes"}
     assert choice.hardware == "h200-141gb/1g.18gb"
-    (request,) = choice.claim["devices"]["requests"] if choice.claim else ()
+    (request,) = (choice.claim or {})["devices"]["requests"]
     assert request["exactly"]["deviceClassName"] == "mig.nvidia.com"
     assert [selector["cel"]["expression"] for selector in request["exactly"]["selectors"]] == [
         "device.attributes['gpu.nvidia.com'].profile == '1g.18gb'",
@@ -313,7 +313,7 @@ def test_whole_gpus_are_claimed_together() -> None:
     placement = llm_group(pool="pool", partition={"gpus": 2})
     choice = choice_of(llm_resolution(gpu_variant("only", 9), placement=placement), _dra())
     assert (choice.partition, choice.slots, choice.hardware) == ("2 GPUs", 1, "h200-141gb")
-    (request,) = choice.claim["devices"]["requests"] if choice.claim else ()
+    (request,) = (choice.claim or {})["devices"]["requests"]
     assert (request["exactly"]["deviceClassName"], request["exactly"]["count"]) == ("gpu.nvidia.com", 2)
 
 

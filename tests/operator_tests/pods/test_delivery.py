@@ -176,6 +176,19 @@ async def test_a_pod_that_does_not_answer_is_tried_with_patience_and_holds_nobod
 
 
 @in_virtual_time
+async def test_a_pod_that_has_stopped_to_answer_is_not_told_anything_until_it_does() -> None:
+    async with tuning() as world:
+        pod = world.add("pod")
+        await asyncio.sleep(1)
+        pod.silent = True
+        await asyncio.sleep(10)
+        world.want(1)
+        await asyncio.sleep(20)
+        assert world.observed == []
+        assert world.reasons == {"pod": "Unreachable"}
+
+
+@in_virtual_time
 async def test_a_wrong_token_is_told_and_a_new_one_used_at_once() -> None:
     async with tuning() as world:
         pod = world.add("pod")

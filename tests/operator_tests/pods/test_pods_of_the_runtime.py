@@ -13,11 +13,12 @@ from antiphon_operator.pods.control_client import ControlClient, control_session
 from antiphon_operator.pods.delivery import Deliveries
 from antiphon_operator.pods.known import GroupKey
 from antiphon_operator.pods.leaving import deletion_costs
-from antiphon_operator.pods.settings import WatchSettings
+from antiphon_operator.pods.settings import Backoff, WatchSettings
 from antiphon_operator.pods.totals import group_totals
 from antiphon_operator.pods.watching import PodWatch
 
 GROUP = GroupKey("team", "hello", "main")
+SETTINGS = WatchSettings(interval_seconds=0.2, silent=Backoff(0.2, 0.5))
 ADDRESSES = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
 
 
@@ -32,7 +33,7 @@ def test_a_variant_is_switched_on_all_pods_and_on_one_that_comes_back(tmp_path: 
                 await running.enter_async_context(runtime_pod(tmp_path, where, port))
             last = await running.enter_async_context(AsyncExitStack())
             await last.enter_async_context(runtime_pod(tmp_path, ADDRESSES[2], port))
-            watch = PodWatch(control, lambda _: None, settings=WatchSettings(interval_seconds=0.2))
+            watch = PodWatch(control, lambda _: None, settings=SETTINGS)
             deliveries = Deliveries(control, watch)
             running.push_async_callback(deliveries.close)
             watch.on_report = deliveries.heard
@@ -45,8 +46,10 @@ def test_a_variant_is_switched_on_all_pods_and_on_one_that_comes_back(tmp_path: 
             assert group_totals(known, watch.reports()).capacity == 30
             assert set(deletion_costs(known, watch.reports()).values()) == {0}
             await last.aclose()
-            await asyncio.sleep(0.5)
-            await running.enter_async_context(runtime_pod(tmp_path, ADDRESSES[2], port))
+            pod = await running.enter_async_context(runtime_pod(tmp_path, ADDRESSES[2], port))
+            async with asyncio.timeout(30):
+                while pod.tuner.applied_generation != 4:
+                    await asyncio.sleep(0.02)
             await _until_done(deliveries)
 
     asyncio.run(story())

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import orjson
 import pytest
 from agent_plans import SETTINGS, agent_with, example_agents, plan_of
-from drawn_plans import drawn_plans, drawn_settings
-from hypothesis import HealthCheck, given, settings
+from drawn_plans import CLAIM, drawn_plans, drawn_settings
+from hypothesis import HealthCheck, Phase, given, settings
 from kubeconfig import read_kubeconfig
 from served_api import Client, served
 
@@ -32,7 +33,7 @@ from antiphon_operator.rendering.plan import AgentPlan, RenderSettings
 from antiphon_sandbox.api.local import Api
 
 _GIVEN = os.environ.get("RENDERING_KUBECONFIG")
-_CLAIM = {"devices": {"requests": [{"name": "gpu", "exactly": {"deviceClassName": "mig.nvidia.com"}}]}}
+_CHANGED_BY_CONTROLLERS = ("ServiceAccount", "PodDisruptionBudget", "Deployment")
 _RESOURCES = {resource.kind: resource for resource in CHILDREN}
 
 
@@ -64,7 +65,7 @@ async def _namespace(client: Client) -> AsyncIterator[str]:
 
 async def _apply(client: Client, obj: Obj) -> Obj:
     path = _path(obj) + f"?fieldManager={names.MANAGER}&fieldValidation=Strict"
-    answer = await client.ask("PATCH", path, obj, Content_Type="application/apply-patch+yaml")
+    answer = await client.ask("PATCH", path, orjson.dumps(obj).decode(), Content_Type="application/apply-patch+yaml")
     assert answer.status in (200, 201), (obj, answer)
     stored: Obj = answer.body
     return stored
@@ -93,14 +94,13 @@ async def _stays_as_rendered(client: Client, plan: AgentPlan, render: RenderSett
     for obj, written, found in zip(rendered, first, read, strict=True):
         assert _changed(obj, written) == []
         assert _changed(obj, found) == []
-    again = [await _apply(client, obj) for obj in rendered if obj["kind"] != "Deployment"]
-    assert [version_of(obj) for obj in again] == [
-        version_of(obj) for obj in first if obj["kind"] != "Deployment"
-    ]  # the status of a Deployment changes while we look
+    quiet = [obj for obj in rendered if obj["kind"] not in _CHANGED_BY_CONTROLLERS]
+    versions = {_path(obj): version_of(obj) for obj in read if obj["kind"] not in _CHANGED_BY_CONTROLLERS}
+    assert {_path(obj): version_of(await _apply(client, obj)) for obj in quiet} == versions
 
 
 @given(drawn_plans(), drawn_settings)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_sandbox_stores_what_was_rendered(plan: AgentPlan, render: RenderSettings) -> None:
     async def story() -> None:
         async with _sandbox() as client:
@@ -119,14 +119,14 @@ def test_the_given_cluster_stores_what_was_rendered(name: str) -> None:
             agent = example_agents()[name]
             await _stays_as_rendered(client, plan_of(agent_with(agent, namespace=namespace)), SETTINGS)
             longest = agent_with(agent, "a" * 40, namespace, access={"apiKeys": {"name": "keys"}})
-            plan = plan_of(longest, choice=Choice("1g.18gb", claim=_CLAIM), surge=False)
+            plan = plan_of(longest, choice=Choice("1g.18gb", claim=CLAIM), surge=False)
             await _stays_as_rendered(client, plan, replace(SETTINGS, prometheus_namespace="monitoring"))
 
     asyncio.run(story())
 
 
 @given(drawn_plans(), drawn_settings)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
 @pytest.mark.skipif(_GIVEN is None, reason="RENDERING_KUBECONFIG names no cluster")
 def test_the_given_cluster_stores_whatever_was_drawn(plan: AgentPlan, render: RenderSettings) -> None:
     async def story() -> None:

@@ -48,14 +48,14 @@ def test_hello_world_becomes_nine_objects_in_the_order_of_writing() -> None:
 
 
 @given(drawn_plans(), drawn_settings)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_children_are_valid_and_no_field_is_unknown(plan: AgentPlan, render: RenderSettings) -> None:
     for obj in children(plan, render):
         kubernetes_validate.validate(obj, "1.36", strict=True)
 
 
 @given(drawn_plans(), drawn_settings)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_each_child_is_the_agents_own(plan: AgentPlan, render: RenderSettings) -> None:
     found = children(plan, render)
     order = [resource.kind for resource in CHILDREN]
@@ -81,7 +81,7 @@ def test_the_same_plan_gives_the_same_bytes(plan: AgentPlan, render: RenderSetti
 
 
 @given(drawn_plans(), drawn_settings)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_pods_meet_the_restricted_standard(plan: AgentPlan, render: RenderSettings) -> None:
     for obj in _of_kind(children(plan, render), "Deployment"):
         assert restricted_violations(obj["spec"]["template"]["spec"]) == []

@@ -34,7 +34,7 @@ def _stages(config: RuntimeConfig) -> dict[str, StageConfig]:
 
 
 @given(drawn_plans(), drawn_settings)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_what_is_written_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, plan: AgentPlan, render: RenderSettings
 ) -> None:

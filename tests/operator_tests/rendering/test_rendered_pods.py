@@ -89,14 +89,17 @@ class TestContainer:
 
 
 class TestResources:
-    def test_whole_cores_are_bounded_and_parts_of_one_are_not(self) -> None:
-        whole = _pod(example_plan())["containers"][0]["resources"]
-        assert whole == {"requests": {"cpu": "2", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
+    @pytest.mark.parametrize(
+        ("cpu", "request_", "limits"), [("2", "2", {"cpu": "2"}), ("2000m", "2", {"cpu": "2"}), ("0.5", "500m", {})]
+    )
+    def test_whole_cores_are_bounded_and_parts_of_one_are_not(
+        self, cpu: str, request_: str, limits: dict[str, str]
+    ) -> None:
         group = example_agents()["hello-world"].spec.placement.groups[0].to_manifest()
-        part = _hello(placement={"groups": [{**group, "resources": {"cpu": "0.5", "memory": "1024Mi"}}]})
-        assert _pod(part)["containers"][0]["resources"] == {
-            "requests": {"cpu": "500m", "memory": "1Gi"},
-            "limits": {"memory": "1Gi"},
+        plan = _hello(placement={"groups": [{**group, "resources": {"cpu": cpu, "memory": "1024Mi"}}]})
+        assert _pod(plan)["containers"][0]["resources"] == {
+            "requests": {"cpu": request_, "memory": "1Gi"},
+            "limits": {"memory": "1Gi", **limits},
         }
 
     def test_what_is_not_given_follows_from_the_models(self) -> None:

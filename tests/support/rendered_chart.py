@@ -38,7 +38,7 @@ def rendered(values: Obj | None = None, release: str = RELEASE, namespace: str =
 def _rendered(values: str, release: str, namespace: str) -> list[Obj]:
     files = chart().render(json.loads(values), name=release, namespace=namespace)
     texts = (text for name, text in sorted(files.items()) if name.endswith(".yaml"))
-    return [obj for text in texts for obj in yaml.load_all(text, _Loader) if obj]  # noqa: S506 (a safe one)
+    return [obj for text in texts for obj in yaml.load_all(text, _Loader) if obj]
 
 
 def of_kind(kind: str, objects: list[Obj]) -> list[Obj]:

@@ -1,0 +1,141 @@
+"""The status that people and `kubectl wait` read, from what is judged, seen and heard."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from agent_plans import agent_with, example_agents, example_catalog
+
+from antiphon_crds.agent_status import StageStatus, VoiceAgentStatus
+from antiphon_operator.kube.resources import DEPLOYMENTS
+from antiphon_operator.objects import Obj
+from antiphon_operator.operate.agent_status import Heard, Seen, agent_status
+from antiphon_operator.operate.changes import only_counts, same
+from antiphon_operator.operate.conditions import condition_of
+from antiphon_operator.operate.judging import Situation, judge
+from antiphon_operator.placing.place import ClusterView
+
+NOW = "2026-11-21T12:00:00Z"
+
+
+def _deployment(wanted: int = 1, made: int = 1, updated: int = 1, ready: int = 1, behind: bool = False) -> Obj:
+    return {
+        "metadata": {"name": "hello-world-main", "namespace": "default", "generation": 2},
+        "spec": {"replicas": wanted},
+        "status": {
+            "observedGeneration": 1 if behind else 2,
+            "replicas": made,
+            "updatedReplicas": updated,
+            "readyReplicas": ready,
+        },
+    }
+
+
+def _pod(**status: Any) -> Obj:
+    return {"metadata": {"name": "hello-world-main-x", "namespace": "default"}, "status": status}
+
+
+def _seen(deployment: Obj | None = None, policies: bool = True, status: Obj | None = None, **more: Any) -> Seen:
+    agent = agent_with(example_agents()["hello-world"])
+    catalog = example_catalog() if policies else replace(example_catalog(), policies={})
+    view = ClusterView(nodes=(), pools={}, slices=(), serves_dra=False, namespace="default")
+    kids = [(DEPLOYMENTS, deployment)] if deployment else []
+    raw = agent.to_manifest()
+    raw["metadata"] |= {"generation": 7, **more.pop("metadata", {})}
+    raw["status"] = status or {}
+    judgement = judge(Situation(agent, catalog, view, kids, status or {}))
+    return Seen(raw, judgement, kids, **more)
+
+
+def _conditions(seen: Seen) -> dict[str, tuple[str, str]]:
+    found = agent_status(seen, NOW)["conditions"]
+    return {one["type"]: (one["status"], one["reason"]) for one in found}
+
+
+def test_all_conditions_are_there_from_the_first_visit_on() -> None:
+    status = agent_status(_seen(), NOW)
+    assert [one["type"] for one in status["conditions"]] == ["Accepted", "Placed", "Ready", "SLAMet", "Steady"]
+    assert {one["observedGeneration"] for one in status["conditions"]} == {7, status["observedGeneration"]}
+    VoiceAgentStatus.from_manifest(status)
+
+
+@pytest.mark.parametrize(
+    ("deployment", "heard", "phase", "ready", "steady"),
+    [
+        (None, Heard(), "Starting", "Starting", "Scaling"),
+        (_deployment(ready=0), Heard(), "Starting", "Starting", "Scaling"),
+        (_deployment(), Heard(pods_applied=1, pods_total=1), "Ready", "Serving", "Settled"),
+        (_deployment(), Heard(pods_applied=0, pods_total=1), "Ready", "Serving", "Tuning"),
+        (_deployment(), Heard(pods_total=1, refusals=("pod x: NoMemory",)), "Ready", "Serving", "TuningRefused"),
+        (_deployment(made=2, updated=1), Heard(), "Ready", "Serving", "RollingOut"),
+        (_deployment(behind=True), Heard(), "Ready", "Serving", "RollingOut"),
+        (_deployment(wanted=2, made=2, updated=2), Heard(), "Ready", "Serving", "Scaling"),
+    ],
+)
+def test_phase_and_reasons(deployment: Obj | None, heard: Heard, phase: str, ready: str, steady: str) -> None:
+    seen = _seen(deployment, heard={"main": heard})
+    assert agent_status(seen, NOW)["phase"] == phase
+    assert (_conditions(seen)["Ready"][1], _conditions(seen)["Steady"][1]) == (ready, steady)
+
+
+def test_one_that_is_deleted_drains() -> None:
+    seen = _seen(_deployment(), metadata={"deletionTimestamp": NOW})
+    assert agent_status(seen, NOW)["phase"] == "Draining"
+    assert _conditions(seen)["Ready"] == ("False", "Deleting")
+
+
+def test_what_stands_in_a_pods_way_is_told() -> None:
+    waiting = {"containerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull", "message": "no such image"}}}]}
+    seen = _seen(_deployment(ready=0), pods=[_pod(**waiting)])
+    status = agent_status(seen, NOW)
+    assert condition_of(status, "Ready")["reason"] == "PodFailing"
+    assert "no such image" in str(condition_of(status, "Ready")["message"])
+    unplaced = {"conditions": [{"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available"}]}
+    status = agent_status(_seen(_deployment(ready=0), pods=[_pod(**unplaced)]), NOW)
+    assert (status["phase"], condition_of(status, "Ready")["reason"]) == ("Pending", "Unschedulable")
+
+
+def test_a_policy_that_goes_leaves_a_running_agent_running() -> None:
+    before = agent_status(_seen(_deployment()), NOW)
+    seen = _seen(_deployment(), policies=False, status=before)
+    status = agent_status(seen, NOW)
+    assert (status["phase"], status["ready"], status["partition"]) == ("Degraded", "1/1", "CPU only")
+    assert _conditions(seen)["Accepted"] == ("False", "ReferenceMissing")
+    assert _conditions(seen)["Ready"] == ("True", "Serving")
+
+
+def test_an_agent_that_never_ran_and_can_not_is_invalid() -> None:
+    seen = _seen(policies=False)
+    assert agent_status(seen, NOW)["phase"] == "Invalid"
+    assert _conditions(seen)["Ready"] == ("False", "NothingRuns")
+
+
+def test_what_the_scale_subresource_reads() -> None:
+    status = agent_status(_seen(_deployment(wanted=1, made=3)), NOW)
+    assert status["replicas"] == 3
+    assert status["selector"] == "antiphon.dev/agent=hello-world,antiphon.dev/group=main"
+
+
+def test_what_pods_say() -> None:
+    heard = Heard(3, 10, (StageStatus(stage="asr", variant="tiny.en-int8", batch=4),), 5, 1, 1)
+    status = agent_status(_seen(_deployment(), heard={"main": heard}), NOW)
+    assert (status["sessions"], status["capacity"]) == (3, 10)
+    assert status["tuning"] == {"generation": 5, "podsApplied": 1, "podsTotal": 1}
+    assert status["stages"] == [{"stage": "asr", "variant": "tiny.en-int8", "batch": 4}]
+
+
+def test_counts_alone_may_wait_and_anything_else_may_not() -> None:
+    def status(sessions: int, ready: int = 1) -> Obj:
+        return agent_status(_seen(_deployment(ready=ready), heard={"main": Heard(sessions, 10)}), NOW)
+
+    assert same(status(1), status(1))
+    assert not same(status(1), status(2))
+    assert only_counts(status(1), status(2))
+    assert not only_counts(status(1), status(2, ready=0))
+
+
+def test_fields_that_the_api_server_adds_are_no_difference() -> None:
+    status = agent_status(_seen(_deployment()), NOW)
+    assert same({**status, "objectives": [], "decisions": []}, status)
