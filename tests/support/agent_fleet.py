@@ -19,17 +19,44 @@ CONNECTIONS = 16
 POLICIES = 5
 API = "/apis/antiphon.dev/v1alpha1"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-_VAD_MODEL = "silero-vad"
-"""There is no emulated one: it takes next to nothing on any CPU."""
 
 Obj = dict[str, Any]
 
+VAD_MODEL: Obj = {
+    "apiVersion": "antiphon.dev/v1alpha1",
+    "kind": "VoiceModel",
+    "metadata": {"name": "emulated-vad"},
+    "spec": {
+        "stage": "vad",
+        "description": "Takes next to no time, as real ones do. Emulated; hears nothing.",
+        "license": "Apache-2.0",
+        "variants": [
+            {
+                "name": "any",
+                "engine": "emulated",
+                "memory": {"host": "16Mi"},
+                "cpu": "10m",
+                "profiles": [
+                    {
+                        "hardware": "any-cpu",
+                        "alphaMs": 0.2,
+                        "betaMs": 0.05,
+                        "maxBatch": 8,
+                        "item": "frame",
+                        "basis": "Projected",
+                        "origin": "chosen for tests",
+                    }
+                ],
+            }
+        ],
+    },
+}
+"""The presets have a real one only, whose weights would have to be there."""
+
 
 def fleet_models() -> list[Obj]:
-    """The VoiceModels that the fleet's agents name."""
-    real = _documents(REPOSITORY / "policies" / "models-cpu.yaml")
-    vad = [model for model in real if model["metadata"]["name"] == _VAD_MODEL]
-    return [*_documents(REPOSITORY / "policies" / "models-emulated.yaml"), *vad]
+    """The VoiceModels that the fleet's agents name: all are emulated, so that their pods run anywhere."""
+    return [*_documents(REPOSITORY / "policies" / "models-emulated.yaml"), copy.deepcopy(VAD_MODEL)]
 
 
 def fleet_policies(number: int = POLICIES) -> list[Obj]:
@@ -48,6 +75,16 @@ def policy_name(index: int) -> str:
     return f"fleet-{index}"
 
 
+def cascade() -> Obj:
+    """A pipeline of emulated models."""
+    return {
+        "vad": {"model": "emulated-vad"},
+        "asr": {"model": "emulated-whisper"},
+        "llm": {"model": "emulated-mixtral", "options": {"maxNewTokens": 60}},
+        "tts": {"model": "emulated-styletts2"},
+    }
+
+
 def fleet_agent(index: int, policies: int = POLICIES) -> Obj:
     """One replica of a whole cascade in one pod, without a GPU."""
     return {
@@ -56,12 +93,7 @@ def fleet_agent(index: int, policies: int = POLICIES) -> Obj:
         "metadata": {"name": f"agent-{index:04}"},
         "spec": {
             "description": f"Agent {index} of a fleet.",
-            "pipeline": {
-                "vad": {"model": _VAD_MODEL},
-                "asr": {"model": "emulated-whisper"},
-                "llm": {"model": "emulated-mixtral", "options": {"maxNewTokens": 60}},
-                "tts": {"model": "emulated-styletts2"},
-            },
+            "pipeline": cascade(),
             "slaPolicy": policy_name(index % policies),
             "scaling": {"minReplicas": 1, "maxReplicas": 4},
             "placement": {

@@ -7,14 +7,14 @@
 {{- /* The voices' NetworkPolicies admit pods with this name to the control port. */ -}}
 {{- define "antiphon.selector" -}}
 app.kubernetes.io/name: antiphon-operator
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "antiphon.labels" -}}
 {{ include "antiphon.selector" . }}
 app.kubernetes.io/part-of: antiphon
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end -}}
 
@@ -37,8 +37,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 
 {{- define "antiphon.subject" -}}
 - kind: ServiceAccount
-  name: {{ include "antiphon.serviceAccount" . }}
-  namespace: {{ .Release.Namespace }}
+  name: {{ include "antiphon.serviceAccount" . | quote }}
+  namespace: {{ .Release.Namespace | quote }}
 {{- end -}}
 
 {{- /* A monitor whose scrapes the NetworkPolicies refuse would be worse than none. */ -}}

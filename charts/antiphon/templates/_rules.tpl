@@ -58,6 +58,6 @@ Server-side apply is `patch`, and `create` beside it where the object is not the
   verbs: [create]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
-  resourceNames: [{{ include "antiphon.fullname" . }}]
+  resourceNames: [{{ include "antiphon.fullname" . | quote }}]
   verbs: [get, update]
 {{- end -}}

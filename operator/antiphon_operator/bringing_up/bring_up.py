@@ -13,13 +13,14 @@ from antiphon_operator.asking.agents import view_agent
 from antiphon_operator.asking.cluster import Cluster, open_cluster, resource_of
 from antiphon_operator.asking.log_reading import LogQuery, read_all
 from antiphon_operator.bringing_up import model_cache, models, sandbox_world
-from antiphon_operator.bringing_up.children import run_module
 from antiphon_operator.bringing_up.errors import BringingUpError
 from antiphon_operator.bringing_up.result import UpResult, UpSeconds
 from antiphon_operator.bringing_up.sandbox_world import SandboxOptions, SandboxWorld
 from antiphon_operator.bringing_up.steps import Steps
 from antiphon_operator.bringing_up.waiting import until_ready, why_not
 from antiphon_operator.bringing_up.world_files import AgentFile, read_agent_file
+from antiphon_operator.install.installing import Install, InstallOptions
+from antiphon_operator.install.manifests import Choices
 from antiphon_operator.kube.resources import CONFIG_MAPS, PODS, SECRETS, SERVICES, Resource
 from antiphon_operator.names import AGENT_LABEL, CONTAINER, VOICE_PORT
 from antiphon_operator.objects import Obj, name_of
@@ -62,13 +63,13 @@ class BringUp:
         if file:
             await self._models(file)
         world = await self._sandbox()
-        await self._operator(world)
-        if file is None:
-            return self._result(world)
         async with open_cluster(world.kubeconfig) as cluster:
-            return await self._agent(world, cluster, file)
+            await self._operator(cluster)
+            return await self._agent(world, cluster, file) if file else self._result(world)
 
     async def _models(self, file: AgentFile) -> None:
+        for finding in file.resolution.findings:
+            self._steps.note(f"note: {finding.message}, neither in {self._options.agent} nor among the presets")
         wanted = models.cpu_models(file.resolution)
         with self._timed("models"), self._steps.step(f"models in {self._options.models}", own_progress=True):
             await models.pull(wanted, self._options.models)
@@ -80,9 +81,10 @@ class BringUp:
             self._steps.note("      it was up before, and goes on with the nodes that it has")
         return world
 
-    async def _operator(self, world: SandboxWorld) -> None:
-        with self._timed("operator"), self._steps.step("definitions, presets and operator"):
-            await install(world.kubeconfig)
+    async def _operator(self, cluster: Cluster) -> None:
+        with self._timed("operator"):
+            options = InstallOptions(Choices(replicas=1), presets=True)
+            await Install(cluster, options, self._steps).run()
 
     async def _agent(self, world: SandboxWorld, cluster: Cluster, file: AgentFile) -> UpResult:
         name = file.agent.metadata.name
@@ -113,11 +115,6 @@ class BringUp:
             was_up=world.was_up,
             seconds=UpSeconds(**self._seconds, command_to_ready=round(whole, 2)),
         )
-
-
-async def install(kubeconfig: Path) -> None:
-    arguments = ["install", "--kubeconfig", str(kubeconfig), "--replicas", "1", "--presets", "--wait"]
-    await run_module("antiphon_operator", arguments)
 
 
 async def _apply_agent(cluster: Cluster, file: AgentFile, namespace: str, folder: Path) -> None:

@@ -67,7 +67,9 @@ def _pod(pod: PodView) -> str:
 
 
 def _last_event(view: AgentView) -> str:
-    return f"last: {view.events[-1].reason}, {view.events[-1].message}" if view.events else ""
+    """Probes that fail while a pod starts are no news."""
+    events = [event for event in view.events if event.reason != "Unhealthy"]
+    return f"last: {events[-1].reason}, {events[-1].message}" if events else ""
 
 
 def why_not(view: AgentView) -> Iterator[str]:

@@ -50,16 +50,19 @@ def read_presets() -> list[Obj]:
 
 
 def read_agent_file(file: Path) -> AgentFile:
-    """BringingUpError with file and line where it has not exactly one agent, or what it names is nowhere."""
+    """BringingUpError with file and line where it has not exactly one agent, or what it names does not fit together.
+
+    What it names and is nowhere is a finding of the resolution: the cluster may have it.
+    """
     documents = _documents(file)
     found = [document for document in documents if document.data.get("kind") == VoiceAgent.__name__]
     if len(found) != 1:
         raise BringingUpError(f"{file} has {len(found)} VoiceAgents; give a file with one")
     everything = [_typed(document) for document in [*documents, *_preset_documents()] if not is_foreign(document)]
-    (agent,) = (each for each in everything[: len(documents)] if isinstance(each, VoiceAgent))
+    (agent,) = (each for each in everything if isinstance(each, VoiceAgent))
     resolution = resolve(agent, _catalog(everything))
-    if resolution.findings:
-        told = "\n".join(f"  {finding.message}" for finding in resolution.findings)
+    if unfit := [finding for finding in resolution.findings if not finding.missing]:
+        told = "\n".join(f"  {finding.message}" for finding in unfit)
         raise BringingUpError(f"{file} can't work:\n{told}")
     others = tuple(document.data for document in documents if document is not found[0])
     return AgentFile(agent, found[0].data, others, resolution)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from antiphon_operator.asking.cluster import Cluster
@@ -31,8 +31,12 @@ async def until_none(look: Look, step: Step, timeout_seconds: float) -> str:
 
 
 async def definitions_awaited(cluster: Cluster, names: list[str]) -> str:
+    return not_served(await cluster.listing(DEFINITIONS), names)
+
+
+def not_served(definitions: Iterable[Obj], names: list[str]) -> str:
     """InstallError where one will never be served, for its names are taken."""
-    found = {name_of(obj): _conditions(obj) for obj in await cluster.listing(DEFINITIONS)}
+    found = {name_of(obj): _conditions(obj) for obj in definitions}
     for name in names:
         accepted = found.get(name, {}).get("NamesAccepted", {})
         if accepted.get("status") == "False" and accepted.get("reason") != "Installing":

@@ -43,6 +43,8 @@ NODES = Resource("", "v1", "nodes", "Node", namespaced=False)
 EVENTS = Resource("", "v1", "events", "Event")
 """Of the core group: the list that kubectl shows. On a real API server the other group's is the same one."""
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+RESOURCE_CLAIMS = Resource("resource.k8s.io", "v1", "resourceclaims", "ResourceClaim")
+"""Made by Kubernetes from a template of ours, whose labels they bear."""
 RESOURCE_SLICES = Resource("resource.k8s.io", "v1", "resourceslices", "ResourceSlice", namespaced=False)
 DEVICE_CLASSES = Resource("resource.k8s.io", "v1", "deviceclasses", "DeviceClass", namespaced=False)
 DEFINITIONS = Resource(

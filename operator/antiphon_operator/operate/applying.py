@@ -13,7 +13,7 @@ from antiphon_operator.objects import Obj, is_going, name_of, namespace_of, uid_
 from antiphon_operator.operate import reasons
 from antiphon_operator.operate.conditions import Verdict, verdict
 from antiphon_operator.operate.difference import differs, owned_by, stale
-from antiphon_operator.operate.world import World, key_of
+from antiphon_operator.operate.world import World, agent_key_of, key_of
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +70,10 @@ class Applier:
     async def _settle(self, agent_uid: str, wanted: Obj, before_fewer: BeforeFewer, outcome: Outcome) -> None:
         resource = _BY_KIND[wanted["kind"]]
         found = self._world.store(resource).get(key_of(wanted))
+        if found is not None and agent_key_of(found) != agent_key_of(wanted):
+            told = f"{resource.kind} {name_of(wanted)} belongs to agent {(agent_key_of(found) or ('', '?'))[1]}"
+            outcome.against = verdict(reasons.NAME_TAKEN, [told])
+            return
         if found is not None and (stale(found, agent_uid) or is_going(found)):
             if not is_going(found):
                 await self._delete(resource, found)

@@ -13,6 +13,7 @@ from antiphon_operator.kube.resources import (
     GPU_POOLS,
     NODES,
     PODS,
+    RESOURCE_CLAIMS,
     RESOURCE_SLICES,
     SLA_POLICIES,
     VOICE_MODELS,
@@ -63,6 +64,7 @@ class CatalogTeller:
                 tuple(self._world.others[NODES].all()),
                 tuple(self._world.others[PODS].all()),
                 tuple(self._world.others[RESOURCE_SLICES].all()),
+                tuple(self._world.others[RESOURCE_CLAIMS].all()),
             ).to_manifest()
             if pool
             else {}

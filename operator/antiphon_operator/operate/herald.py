@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from antiphon_operator.kube.resources import (
     GPU_POOLS,
     NODES,
     PODS,
+    RESOURCE_CLAIMS,
     RESOURCE_SLICES,
     SLA_POLICIES,
     VOICE_AGENTS,
@@ -36,8 +37,6 @@ class Herald:
         self._world = world
         self._due = due
         self._settings = settings
-        self.on_pod: Callable[[Obj, bool], None] = lambda _pod, _gone: None
-        """Told of each pod that changed, and whether it is gone."""
 
     def heard(self, resource: Resource, kind: str, obj: Obj) -> None:
         """`kind` as a watch says it: ADDED, MODIFIED or DELETED."""
@@ -77,10 +76,11 @@ class Herald:
         elif resource in _PLACES:
             if gone or before is None or _offers_otherwise(resource, before, obj):
                 self._mark_placed()
+        elif resource is RESOURCE_CLAIMS:
+            self._mark_pools()
         elif (agent := agent_key_of(obj)) is not None:
             self._due.mark(agent_due(agent), self._settings.pods_settle_seconds if resource is PODS else 0.0)
             if resource is PODS:
-                self.on_pod(obj, gone)
                 self._mark_pools()
 
     def _mark_users(self, resource: Resource, obj: Obj) -> None:

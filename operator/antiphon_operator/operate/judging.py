@@ -18,7 +18,7 @@ from antiphon_operator.operate.left_behind import control_token, tuning_of
 from antiphon_operator.placing.choice import Choice, Misfit
 from antiphon_operator.placing.place import ClusterView, place
 from antiphon_operator.placing.usage import surge
-from antiphon_operator.rendering.live_part import live_tuning
+from antiphon_operator.rendering.live_part import fitting, live_tuning
 from antiphon_operator.rendering.plan import AgentPlan, GroupPlan
 from antiphon_policies.resolution import Catalog, Finding, Resolution, resolve
 
@@ -104,8 +104,13 @@ def _choose(group: PlacementGroup, resolution: Resolution, situation: Situation)
     if best.memory_bytes is None or (own := _as_partition(before)) is None:
         return best
     kept = place(group.model_copy(update={"partition": own}), resolution, situation.view)
-    holds = isinstance(kept, Choice) and kept.memory_bytes is not None and kept.memory_bytes >= best.memory_bytes
-    return kept if holds else best
+    return kept if isinstance(kept, Choice) and _holds_as_much(kept, best) else best
+
+
+def _holds_as_much(one: Choice, other: Choice) -> bool:
+    if one.memory_bytes is None or other.memory_bytes is None:
+        return False
+    return one.memory_bytes >= other.memory_bytes and one.variants == other.variants
 
 
 def _partition_before(group: PlacementGroup, status: Mapping[str, object]) -> str | None:
@@ -136,9 +141,8 @@ def _group_plan(group: PlacementGroup, resolution: Resolution, choice: Choice, s
     agent = situation.agent.metadata.name
     wish = situation.wishes.get(group.name, Wish())
     replicas = wanted_replicas(group, situation.agent, _live_replicas(agent, group, situation.children), wish)
-    claim = child_name(agent, group.name) if choice.claim else None
     free = surge(choice, replicas, situation.wanted_elsewhere.get(choice.partition, 0))
-    return GroupPlan(group, choice, replicas, _tuning(group, resolution, choice, situation), free, claim)
+    return GroupPlan(group, choice, replicas, _tuning(group, resolution, choice, situation), free)
 
 
 def wanted_replicas(group: PlacementGroup, agent: VoiceAgent, live: int | None, wish: Wish) -> int:
@@ -166,7 +170,7 @@ def _live_replicas(agent: str, group: PlacementGroup, children: Iterable[tuple[R
 def _tuning(group: PlacementGroup, resolution: Resolution, choice: Choice, situation: Situation) -> Tuning:
     """The spec's, with the loop's over it; its generation counts up when its content changes."""
     wish = situation.wishes.get(group.name, Wish())
-    content = merged(live_tuning(group, resolution, choice), wish.tuning)
+    content = fitting(merged(live_tuning(group, resolution, choice), wish.tuning), group, resolution, choice)
     before = tuning_of(situation.children, child_name(situation.agent.metadata.name, group.name))
     floor = situation.newer_tunings.get(group.name, 0)
     if before is not None and floor <= before.generation and _same(before, content):

@@ -41,6 +41,7 @@ Due = tuple[str, Key]
 class Memory:
     """What is remembered of an agent between visits; nothing is lost when it is."""
 
+    uid: str
     counts_written: float = float("-inf")
     """Loop time of the last write that changed nothing but counts."""
 
@@ -88,6 +89,7 @@ class Reconciler:
             self._forget(key)
             return "settled"
         raw, uid = parsed.raw, uid_of(parsed.raw)
+        self._remember(key, uid)
         self._note_names(key, raw)
         judgement = unreadable(parsed.problems)
         if parsed.object is not None:
@@ -101,6 +103,13 @@ class Reconciler:
         self._listen(key, judgement)
         told = await self._tell(key, raw, judgement)
         return "changed" if outcome.changed or told else "settled" if judgement.plan else "held"
+
+    def _remember(self, key: Key, uid: str) -> None:
+        """Another agent of the same name begins anew: its tunings count from one again."""
+        known = self._memory.get(key)
+        if known is None or known.uid != uid:
+            self._voices.forget(key)
+            self._memory[key] = Memory(uid)
 
     def _forget(self, key: Key) -> None:
         self._memory.pop(key, None)
@@ -184,7 +193,7 @@ class Reconciler:
     def _may_wait(self, key: Key, before: Mapping[str, object], status: Obj) -> bool:
         if not only_counts(before, status):
             return False
-        memory = self._memory.setdefault(key, Memory())
+        memory = self._memory[key]
         now = asyncio.get_running_loop().time()
         left = memory.counts_written + self._settings.counts_seconds - now
         if left > 0:

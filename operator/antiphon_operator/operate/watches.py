@@ -14,6 +14,7 @@ from antiphon_operator.kube.resources import (
     CLAIM_TEMPLATES,
     NODES,
     PODS,
+    RESOURCE_CLAIMS,
     RESOURCE_SLICES,
     VOICE_AGENTS,
     Resource,
@@ -26,7 +27,7 @@ from antiphon_operator.operate.settings import OperatorSettings
 
 log = logging.getLogger(__name__)
 
-_MAYBE_ABSENT = (CLAIM_TEMPLATES, RESOURCE_SLICES)
+_MAYBE_ABSENT = (CLAIM_TEMPLATES, RESOURCE_CLAIMS, RESOURCE_SLICES)
 _AGAIN_SECONDS = 2.0
 
 
@@ -93,7 +94,11 @@ class Watches:
             self._heard_own = asyncio.get_running_loop().time()
 
     def _made(self) -> Iterator[Reflector]:
-        scoped = [(resource, OURS, namespace) for resource in (*CHILDREN, PODS) for namespace in self._scopes()]
+        scoped = [
+            (resource, OURS, namespace)
+            for resource in (*CHILDREN, PODS, RESOURCE_CLAIMS)
+            for namespace in self._scopes()
+        ]
         for resource, labels, namespace in [*scoped, (NODES, "", ""), (RESOURCE_SLICES, "", "")]:
             yield Reflector(
                 self._kube,

@@ -23,6 +23,7 @@ from antiphon_operator.kube.resources import (
     GPU_POOLS,
     NODES,
     PODS,
+    RESOURCE_CLAIMS,
     RESOURCE_SLICES,
     SLA_POLICIES,
     VOICE_AGENTS,
@@ -136,7 +137,9 @@ class World:
     models: ParsedStore[VoiceModel] = field(default_factory=lambda: ParsedStore(VoiceModel))
     pools: ParsedStore[GPUPool] = field(default_factory=lambda: ParsedStore(GPUPool))
     others: dict[Resource, Store] = field(
-        default_factory=lambda: {resource: Store() for resource in (*CHILDREN, PODS, NODES, RESOURCE_SLICES)}
+        default_factory=lambda: {
+            resource: Store() for resource in (*CHILDREN, PODS, NODES, RESOURCE_SLICES, RESOURCE_CLAIMS)
+        }
     )
     _stores: dict[Resource, Store] = field(init=False)
     _of_agent: dict[Key, dict[tuple[Resource, Key], None]] = field(default_factory=lambda: defaultdict(dict))
@@ -179,9 +182,9 @@ class World:
             self._catalog = None
 
     def children_of(self, agent: Key) -> list[tuple[Resource, Obj]]:
-        """Pods are not among them: they are their Deployment's."""
+        """Pods and their claims are not among them: they are their Deployment's."""
         found = [(resource, self.others[resource].get(key)) for resource, key in self._of_agent.get(agent, ())]
-        return [(resource, obj) for resource, obj in found if obj is not None and resource is not PODS]
+        return [(resource, obj) for resource, obj in found if obj is not None and resource in CHILDREN]
 
     def pods_of(self, agent: Key) -> list[Obj]:
         found = [self.others[PODS].get(key) for resource, key in self._of_agent.get(agent, ()) if resource is PODS]

@@ -36,11 +36,11 @@ def child(
 
 
 def _owner(plan: AgentPlan) -> Obj:
+    """Blocks no deletion: some clusters allow that only to who may change the finalizers of agents."""
     return {
         "apiVersion": API_VERSION,
         "kind": VOICE_AGENTS.kind,
         "name": plan.name,
         "uid": plan.uid,
         "controller": True,
-        "blockOwnerDeletion": True,
     }

@@ -23,6 +23,7 @@ _SETTINGS = {
 """All else as the agent has it: server turn detection, 24 kHz. Without this it tells no transcripts."""
 _LOOKS_EVERY_SECONDS = 0.1
 _SET_UP_SECONDS = 5.0
+_NOTICED_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,9 @@ class Conversation:
         while not turn.settle(self._loop.time()):
             if self._lost.done():
                 raise self._lost.result()
-            if turn.ended_at is not None and self._loop.time() > self._last_news + self._timeout_seconds:
-                self._give_up(turn)
+            patience = self._patience_seconds(turn)
+            if turn.ended_at is not None and self._loop.time() > self._last_news + patience:
+                self._give_up(turn, patience)
                 return
             self._news.clear()
             try:
@@ -133,10 +135,15 @@ class Conversation:
             except TimeoutError:
                 continue
 
-    def _give_up(self, turn: Turn) -> None:
-        waited = f"within {self._timeout_seconds:g} s"
+    def _patience_seconds(self, turn: Turn) -> float:
+        """Speech is noticed while it is spoken; only what follows takes its time."""
+        is_unheard = turn.is_spoken and not turn.was_user_heard
+        return min(self._timeout_seconds, _NOTICED_SECONDS) if is_unheard else self._timeout_seconds
+
+    def _give_up(self, turn: Turn, waited_seconds: float) -> None:
+        waited = f"within {waited_seconds:g} s"
         if turn.is_spoken and not turn.was_user_heard:
-            turn.end("unheard", f"the agent heard no speech {waited}: is there any in it, and loud enough?")
+            turn.end("unheard", f"the agent heard no speech {waited}: is there any in it, long and loud enough?")
         else:
             turn.end("failed", f"no answer {waited}")
 

@@ -82,11 +82,11 @@ def sound_of(data: bytes) -> Sound:
 
 
 def write_recording(path: Path, sound: bytes) -> None:
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes(sound)
+    with path.open("wb") as file, wave.open(file, "wb") as recording:
+        recording.setnchannels(1)
+        recording.setsampwidth(2)
+        recording.setframerate(RATE)
+        recording.writeframes(sound)
 
 
 def _parts(data: bytes) -> tuple[Form, bytes]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from antiphon_operator.objects import Obj, is_going
 
+_SAYS_NO_MORE = {"ContainersNotReady", "ReadinessGatesNotReady"}
+
 
 def state_of(pod: Obj) -> str:
     """The word that `kubectl get pods` has for it."""
@@ -35,7 +37,8 @@ def why(pod: Obj) -> str:
 
 def _by_conditions(pod: Obj) -> str:
     for condition in (pod.get("status") or {}).get("conditions") or ():
-        if condition.get("status") == "False" and condition.get("message"):
+        told = condition.get("reason") not in _SAYS_NO_MORE and condition.get("message")
+        if condition.get("status") == "False" and told:
             return str(condition["message"])
     return ""
 

@@ -318,3 +318,20 @@ async def test_a_pod_that_has_gone_is_not_counted_and_its_delivery_is_given_up()
         await asyncio.sleep(10)
         assert pod.told == []
         assert (world.progress.total, world.progress.is_done) == (0, True)
+
+
+@in_virtual_time
+async def test_what_the_pod_before_it_said_does_not_count() -> None:
+    async with tuning() as world:
+        pod = world.add("pod")
+        world.want(1)
+        await asyncio.sleep(6)
+        assert world.progress.is_done
+        pod.restart()
+        world.known[PodKey("team", "pod")] = address_of("pod", "10.0.0.1", uid="another")
+        world.deliveries.set_pods(world.known)
+        assert not world.progress.is_done
+        world.watch.set_pods(world.known)
+        await asyncio.sleep(1)
+        assert world.progress.is_done
+        assert pod.told == [1]

@@ -170,6 +170,35 @@ async def test_news_are_told_at_once_and_session_counts_now_and_then() -> None:
 
 
 @in_virtual_time
+async def test_a_state_that_ends_to_hold_is_told_however_long_the_wait_is() -> None:
+    async with watching(silent=Backoff(100, 100)) as world:
+        pod = world.add("pod")
+        world.tell()
+        await asyncio.sleep(1)
+        pod.silent = True
+        await asyncio.sleep(30)
+        assert len(world.changes) == 3, "heard, silent, unknown"
+
+
+@in_virtual_time
+async def test_what_comes_up_while_a_pod_is_asked_is_not_forgotten() -> None:
+    async with watching() as world:
+        pod = world.add("pod")
+        world.pods.answer_seconds = 1.0
+        world.tell()
+        await asyncio.sleep(0.5)
+        world.watch.hasten(PodKey("team", "pod"))
+        await asyncio.sleep(1.1)
+        assert len(pod.asked) == 2
+        while len(pod.asked) == 2:
+            await asyncio.sleep(0.1)
+        world.known[PodKey("team", "pod")] = address_of("pod", "10.0.0.1", token="new")
+        world.tell()
+        await asyncio.sleep(1.1)
+        assert len(pod.asked) == 4, "asked anew with what has changed"
+
+
+@in_virtual_time
 async def test_what_is_gone_is_asked_no_more_and_another_of_its_name_is_unknown() -> None:
     async with watching() as world:
         pod, other = world.add("pod"), world.add("other")

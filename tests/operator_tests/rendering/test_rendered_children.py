@@ -68,7 +68,7 @@ def test_each_child_is_the_agents_own(plan: AgentPlan, render: RenderSettings) -
         (owner,) = obj["metadata"]["ownerReferences"]
         assert (owner["kind"], owner["name"], owner["uid"]) == ("VoiceAgent", plan.name, UID)
         assert owner["controller"] is True
-        assert owner["blockOwnerDeletion"] is True
+        assert "blockOwnerDeletion" not in owner
         bare = deepcopy(obj)
         assert bare["metadata"]["annotations"].pop(names.CONTENT_ANNOTATION) == digest(bare)
 

@@ -123,6 +123,7 @@ def test_a_watch_is_recorded_when_it_begins(tmp_path: Path) -> None:
                     aiohttp.ClientSession(recorder.proxy.server) as session,
                     session.get("/api/v1/pods?watch=1"),
                 ):
+                    await asyncio.to_thread(recorder.proxy.wait_watched, "/pods")
                     assert [str(call) for call in recorder.calls()] == ["watch pods -> 200"]
                 assert recorder.number == 1
 

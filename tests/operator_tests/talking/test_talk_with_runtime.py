@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pty
@@ -17,11 +18,11 @@ import aiohttp
 import numpy as np
 import pytest
 import typer
-from click.testing import Result
-from typer.testing import CliRunner
-from voice_process import voice_process
+from typer.testing import CliRunner, Result
+from voice_process import emulated_stage, voice_process
 
 from antiphon_operator.commands.talk_command import talk
+from antiphon_operator.talking.agent_http import AgentHttp
 
 _RUN = "import typer; from antiphon_operator.commands.talk_command import talk; typer.run(talk)"
 
@@ -78,7 +79,7 @@ def test_a_recording_is_heard_and_each_answer_is_saved(emulated_agent: str, tone
     assert save.exists()
     assert (tmp_path / "answer-2.wav").exists()
     lines = result.stdout
-    assert lines.count("heard") == 2
+    assert lines.count("heard   ") == 2
     assert "you     tone.wav" in lines
     assert "sound after" in lines
     assert "measured by the agent" in lines
@@ -128,7 +129,7 @@ def test_a_full_pod_refuses(tmp_path: Path, tone: Path) -> None:
         holding.stdin.flush()
         while b"heard" not in holding.stdout.readline():
             pass
-        result = antiphon_talk("--url", url, "--text", "a", "-o", "json")
+        result = antiphon_talk("--url", url, "--text", "How are you today?", "-o", "json")
         holding.communicate()
     assert result.exit_code == 1
     (told,) = turns_of(result)
@@ -141,15 +142,13 @@ def test_a_key_lets_in(tmp_path: Path) -> None:
     keys = tmp_path / "keys"
     keys.write_text("sesame\n")
     with voice_process(tmp_path, server={"apiKeysFile": str(keys)}) as url:
-        refused = antiphon_talk("--url", url, "--text", "a")
-        let_in = antiphon_talk("--url", url, "--text", "a", ANTIPHON_API_KEY="sesame")
+        refused = antiphon_talk("--url", url, "--text", "How are you today?")
+        let_in = antiphon_talk("--url", url, "--text", "How are you today?", ANTIPHON_API_KEY="sesame")
     assert (refused.exit_code, let_in.exit_code) == (1, 0), let_in.output
     assert "wants an API key" in refused.stdout
 
 
 def test_an_agent_without_a_voice_is_sent_the_text(tmp_path: Path) -> None:
-    from voice_process import emulated_stage
-
     with voice_process(tmp_path, stages=[emulated_stage(name) for name in ("vad", "asr", "llm")]) as url:
         by_default = antiphon_talk("--url", url, "--text", "Hello", "-o", "json")
         wanted = antiphon_talk("--url", url, "--text", "Hello", "--speak")
@@ -172,7 +171,7 @@ def test_a_person_interrupts_by_typing(emulated_agent: str) -> None:
         person.reads("type what you want")
         person.types("/quit\n")
         assert person.ends() == 0
-    assert person.seen.count("heard") == 2
+    assert person.seen.count("heard   ") == 2
 
 
 class _Person:
@@ -215,10 +214,6 @@ class _Person:
 
 
 def test_the_agents_figures_are_read(emulated_agent: str) -> None:
-    import asyncio
-
-    from antiphon_operator.talking.agent_http import AgentHttp
-
     async def read() -> Any:
         async with aiohttp.ClientSession() as http:
             return await AgentHttp(http, emulated_agent.rstrip("/"), None).figures()
