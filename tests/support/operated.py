@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import watching
 from operator_process import OperatorProcess, operator_process
 from voice_process import emulated_stage
 
-from cluster import MERGE, Cluster
+from antiphon_operator.kube.resources import CHILDREN, Resource
+from cluster import MERGE, Answer, Cluster
 
 Obj = dict[str, Any]
 API = "antiphon.dev/v1alpha1"
 STAGES = ("vad", "asr", "llm", "tts")
+Child = tuple[Resource, str]
+"""Its resource and its name."""
 TIMEOUT_SECONDS = 60.0
 
 
+QUIET_SECONDS = 2.5
+"""Long enough for whatever an operator has to write after a change."""
+_NOTHING_RUNS = ("fake://", "antiphon-sandbox://hollow")
+"""How nodes without a container runtime begin to speak of it; some say nothing."""
+
+
 def runs_pods(cluster: Cluster) -> bool:
-    """Whether pods become processes here: a sandbox, or a cluster with a kubelet. A control plane alone stores them."""
-    return bool(cluster.items("nodes"))
+    """Whether pods become processes here: a sandbox, or a cluster with a kubelet. Hollow nodes only say so."""
+    told = [_runtime_of(node) for node in cluster.items("nodes")]
+    return any(one and not one.startswith(_NOTHING_RUNS) for one in told)
+
+
+def _runtime_of(node: Obj) -> str:
+    return str(((node.get("status") or {}).get("nodeInfo") or {}).get("containerRuntimeVersion") or "")
 
 
 @dataclass
@@ -100,11 +116,100 @@ class Operated:
         found = self.cluster.items(kind, self.namespace, labelSelector=f"antiphon.dev/agent={agent}")
         return {obj["metadata"]["name"]: obj for obj in found}
 
+    # --- objects of any kind, by the operator's own table of resources -------------------------------------------------
+
+    def path(self, resource: Resource, name: str = "") -> str:
+        root = "apis" if resource.group else "api"
+        middle = f"/namespaces/{self.namespace}" if resource.namespaced else ""
+        return f"/{root}/{resource.api_version}{middle}/{resource.plural}" + (f"/{name}" if name else "")
+
+    def find(self, resource: Resource, name: str) -> Obj | None:
+        answer = self.cluster.request("GET", self.path(resource, name))
+        assert answer.status in (200, 404), answer
+        return answer.body if answer.status == 200 else None
+
+    def the(self, resource: Resource, name: str) -> Obj:
+        found = self.find(resource, name)
+        assert found is not None, f"there is no {resource} {name}"
+        return found
+
+    def post(self, resource: Resource, manifest: Obj) -> Obj:
+        body = {"apiVersion": resource.api_version, "kind": resource.kind, **manifest}
+        answer = self.cluster.request("POST", self.path(resource), body)
+        assert answer.status == 201, answer
+        return answer.body
+
+    def edit(self, resource: Resource, name: str, change: Any, how: str = MERGE) -> Obj:
+        """As somebody with kubectl does."""
+        answer = self.cluster.request("PATCH", self.path(resource, name), change, {"fieldManager": "kubectl-edit"}, how)
+        assert answer.status == 200, answer
+        return answer.body
+
+    def remove(self, resource: Resource, name: str) -> Answer:
+        return self.cluster.request("DELETE", self.path(resource, name), {"kind": "DeleteOptions", "apiVersion": "v1"})
+
+    def wait(
+        self, resource: Resource, name: str, holds: Callable[[Obj], Any] = bool, timeout: float = TIMEOUT_SECONDS
+    ) -> Obj:
+        """The object, as soon as it is there and `holds` says yes to it."""
+        query = {"fieldSelector": f"metadata.name={name}"}
+        path = self.path(resource)
+        return watching.wait(self.cluster, path, lambda found: bool(found) and holds(found[0]), timeout, query)[0]
+
+    def wait_gone(self, resource: Resource, name: str, timeout: float = TIMEOUT_SECONDS) -> None:
+        query = {"fieldSelector": f"metadata.name={name}"}
+        watching.wait(self.cluster, self.path(resource), lambda found: not found, timeout, query)
+
+    def wait_no_children(self, agent: str, timeout: float = TIMEOUT_SECONDS) -> None:
+        query = {"labelSelector": f"antiphon.dev/agent={agent}"}
+        for resource in CHILDREN:
+            watching.wait(self.cluster, self.path(resource), lambda found: not found, timeout, query)
+
+    def all_children(self, agent: str = "hello") -> dict[Child, Obj]:
+        """Of all kinds that an agent becomes."""
+        query = {"labelSelector": f"antiphon.dev/agent={agent}"}
+        found = {}
+        for resource in CHILDREN:
+            answer = self.cluster.request("GET", self.path(resource), query=query)
+            assert answer.status == 200, answer
+            found |= {(resource, obj["metadata"]["name"]): obj for obj in answer.body["items"]}
+        return found
+
+    def versions(self, agent: str = "hello") -> dict[Child, str]:
+        """What changes with each write. A Deployment's status is its controller's to write: its generation is told."""
+        found = self.all_children(agent)
+        return {child: f"{_written(child[0], obj)} {obj['metadata']['uid']}" for child, obj in found.items()}
+
+    def agent_version(self, name: str) -> str:
+        return str(self.cluster.get("VoiceAgent", name, self.namespace)["metadata"]["resourceVersion"])
+
+    def made(self, agent: Obj) -> Obj:
+        """The agent, as soon as all that it becomes is there."""
+        self.make(agent)
+        return self.wait_condition(agent["metadata"]["name"], "Accepted", "True")
+
+
+def _written(resource: Resource, obj: Obj) -> Any:
+    others_write = resource.plural in ("deployments", "poddisruptionbudgets", "serviceaccounts")
+    if not others_write:
+        return obj["metadata"]["resourceVersion"]
+    ours = [one for one in obj["metadata"]["managedFields"] if one["manager"] == "antiphon"]
+    return obj["metadata"].get("generation"), [one["time"] for one in ours]
+
 
 def condition(agent: Obj, kind: str) -> Obj:
     """Empty where it was never set."""
     found = (agent.get("status") or {}).get("conditions") or ()
     return next((one for one in found if one["type"] == kind), {})
+
+
+@contextmanager
+def own_namespace(cluster: Cluster) -> Iterator[str]:
+    """For the tests of a whole module."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    cluster.make({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    yield name
+    cluster.delete("Namespace", name)
 
 
 @contextmanager

@@ -50,7 +50,7 @@ class Step:
     def __rich__(self) -> RenderableType:
         """Asked for again with each refresh: the seconds go on."""
         words = f"{self.title}  {self.seconds:.0f} s" + (f"  {self.detail}" if self.detail else "")
-        self._spinner.update(text=Text(words, overflow="ellipsis", no_wrap=True))
+        self._spinner.update(text=Text(words))
         return self._spinner
 
 

@@ -49,7 +49,7 @@ def operator(
     resync: Annotated[str, typer.Option(help="Time after which every agent is looked at again.")] = "10m",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
-    """Runs the operator in the foreground, until SIGTERM.
+    """Run the operator in the foreground, until SIGTERM.
 
     Exit codes: 0 ended as told; 1 it could not begin, and why is told; 2 wrong usage.
     """

@@ -106,6 +106,7 @@ class Reflector:
         self._behind_since: float | None = None
         self._relist_at = 0.0
         self._failures = 0
+        self._told_trouble = ""
         self._heard_at: float | None = None
 
     # --- what is known --------------------------------------------------------------------------------------------
@@ -158,14 +159,21 @@ class Reflector:
         try:
             await what()
         except ApiError as error:
-            log.debug("%s: %s", self.resource, error)
             self._version = self._version if isinstance(error, UnreachableError) else 0
-            return reason_of(error)
+            return self._trouble(error)
         except Exception:
             log.exception("%s: the watch is begun anew", self.resource)
             self._version = 0
             return "bug"
+        self._told_trouble = ""
         return ""
+
+    def _trouble(self, error: ApiError) -> str:
+        """An outage is told once, not at each try."""
+        reason = reason_of(error)
+        log.log(logging.DEBUG if reason == self._told_trouble else logging.WARNING, "%s: %s", self.resource, error)
+        self._told_trouble = reason
+        return reason
 
     def _pause_after(self, lived_seconds: float) -> float:
         """A watch that ends at once is a failure too, however well it ends."""

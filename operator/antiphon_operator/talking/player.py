@@ -117,6 +117,8 @@ class Player:
             _kill(program)
 
     async def _must_end(self, program: asyncio.subprocess.Process) -> None:
+        if program.stdin is not None:
+            program.stdin.close()
         _, said = await program.communicate()
         if program.returncode:
             lines = said.decode(errors="replace").strip().splitlines()

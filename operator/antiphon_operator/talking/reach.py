@@ -191,6 +191,7 @@ async def _answers(address: str) -> bool:
         async with asyncio.timeout(CONNECT_SECONDS):
             _, writer = await asyncio.open_connection(address, VOICE_PORT)
             writer.close()
+            await writer.wait_closed()
             return True
     return False
 

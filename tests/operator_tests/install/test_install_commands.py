@@ -89,7 +89,9 @@ def test_uninstall_leaves_agents_and_says_so(antiphon: Antiphon, world: Cluster)
     assert antiphon("uninstall").exit_code == 1
 
 
-@pytest.mark.parametrize(("answer", "code", "left"), [("y\n", 0, ""), ("n\n", 1, "voiceagents"), (None, 2, "voiceagents")])
+@pytest.mark.parametrize(
+    ("answer", "code", "left"), [("y\n", 0, ""), ("n\n", 1, "voiceagents"), (None, 2, "voiceagents")]
+)
 def test_before_all_agents_go_it_asks(
     answer: str | None, code: int, left: str, antiphon: Antiphon, world: Cluster
 ) -> None:

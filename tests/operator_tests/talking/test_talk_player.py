@@ -28,7 +28,8 @@ def test_all_of_the_answer_is_played_and_waited_for(tmp_path: Path) -> None:
         player = Player(program(tmp_path, f"cat > {tmp_path}/played"))
         await player.play(HALF_A_SECOND)
         await player.play(HALF_A_SECOND)
-        await player.finish()
+        async with asyncio.timeout(4):
+            await player.finish()
         return player
 
     player = asyncio.run(story())

@@ -161,7 +161,7 @@ def put_kubectl(folder: Path, does: str, monkeypatch: Any) -> None:
 def test_else_a_port_is_forwarded_for_as_long_as_it_is_needed(tmp_path: Path, monkeypatch: Any) -> None:
     put_kubectl(
         tmp_path,
-        "echo 'Forwarding from 127.0.0.1:4321 -> 8080'; echo $$ > {}/pid; exec sleep 60".format(tmp_path),
+        f"echo $$ > {tmp_path}/pid; echo 'Forwarding from 127.0.0.1:4321 -> 8080'; exec sleep 60",
         monkeypatch,
     )
 

@@ -1,0 +1,242 @@
+"""What an agent becomes, and that it stays so: every child appears, is repaired when somebody spoils it, and is left alone else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from operated import QUIET_SECONDS, Child, Operated, operated, own_namespace
+from operator_process import OperatorProcess
+
+from antiphon_operator.kube.resources import (
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    DISRUPTION_BUDGETS,
+    NETWORK_POLICIES,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    SERVICES,
+    VOICE_AGENTS,
+)
+from cluster import APPLY, JSON_PATCH, Cluster
+
+Obj = dict[str, Any]
+WRITES = "antiphon_operator_writes_total"
+
+CHILDREN_OF_ONE_GROUP: list[Child] = [
+    (SERVICE_ACCOUNTS, "hello-main"),
+    (SECRETS, "hello-control"),
+    (CONFIG_MAPS, "hello-main"),
+    (NETWORK_POLICIES, "hello-main"),
+    (DISRUPTION_BUDGETS, "hello-main"),
+    (SERVICES, "hello"),
+    (SERVICES, "hello-main"),
+    (SERVICES, "hello-main-pods"),
+    (DEPLOYMENTS, "hello-main"),
+]
+each_child = pytest.mark.parametrize("child", CHILDREN_OF_ONE_GROUP, ids=lambda child: f"{child[0].plural}-{child[1]}")
+
+
+@pytest.fixture(scope="module")
+def running(
+    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Operated, OperatorProcess]]:
+    """With one agent, of which no replica is wanted."""
+    with (
+        own_namespace(cluster) as namespace,
+        operated(cluster, namespace, tmp_path_factory.mktemp("operator")) as (corner, operator),
+    ):
+        corner.made(corner.agent(replicas=0))
+        yield corner, operator
+
+
+@pytest.fixture
+def corner(running: tuple[Operated, OperatorProcess]) -> Operated:
+    return running[0]
+
+
+@pytest.fixture
+def operator(running: tuple[Operated, OperatorProcess]) -> OperatorProcess:
+    return running[1]
+
+
+# --- what appears --------------------------------------------------------------------------------------------------
+
+
+def test_an_agent_becomes_all_of_its_children(corner: Operated) -> None:
+    agent = corner.the(VOICE_AGENTS, "hello")
+    children = corner.all_children()
+    assert children.keys() == set(CHILDREN_OF_ONE_GROUP)
+    for (_, name), child in children.items():
+        (owner,) = child["metadata"]["ownerReferences"]
+        assert (owner["uid"], owner["controller"]) == (agent["metadata"]["uid"], True), name
+        labels = child["metadata"]["labels"]
+        assert labels["app.kubernetes.io/managed-by"] == "antiphon"
+        assert labels["antiphon.dev/agent"] == "hello"
+        assert labels.get("antiphon.dev/group") == (None if name in ("hello", "hello-control") else "main")
+    assert "finalizers" not in agent["metadata"]
+
+
+def test_the_parts_fit_each_other(corner: Operated) -> None:
+    children = corner.all_children()
+    template = children[DEPLOYMENTS, "hello-main"]["spec"]["template"]
+    selector = children[SERVICES, "hello"]["spec"]["selector"]
+    assert selector.items() <= template["metadata"]["labels"].items()
+    assert children[SERVICES, "hello-main-pods"]["spec"]["clusterIP"] == "None"
+    assert template["spec"]["serviceAccountName"] == "hello-main"
+    sources = [source for volume in template["spec"]["volumes"] for source in _names_in(volume)]
+    assert {"hello-main", "hello-control"} <= set(sources)
+    assert template["spec"]["terminationGracePeriodSeconds"] >= 120
+
+
+def _names_in(volume: Obj) -> Iterator[str]:
+    for source in volume.values():
+        if isinstance(source, dict):
+            yield from (str(value) for key, value in source.items() if key in ("name", "secretName"))
+
+
+# --- nothing is written when nothing differs -----------------------------------------------------------------------
+
+
+def _stays(corner: Operated, operator: OperatorProcess) -> None:
+    before = corner.versions(), corner.agent_version("hello"), operator.metrics().total(WRITES)
+    time.sleep(QUIET_SECONDS)
+    assert (corner.versions(), corner.agent_version("hello"), operator.metrics().total(WRITES)) == before
+
+
+def _settle(corner: Operated, operator: OperatorProcess) -> None:
+    """Until nothing was written for a second: the statuses of what an agent names are written a little later."""
+    writes, since = operator.metrics().total(WRITES), time.monotonic()
+    last = since + 20
+    while time.monotonic() - since < 3.0:
+        assert time.monotonic() < last, "it goes on writing"
+        time.sleep(0.2)
+        if (now := operator.metrics().total(WRITES)) != writes:
+            writes, since = now, time.monotonic()
+
+
+def test_nothing_is_written_when_nothing_differs(corner: Operated, operator: OperatorProcess) -> None:
+    _settle(corner, operator)
+    _stays(corner, operator)
+    corner.edit(VOICE_AGENTS, "hello", {"metadata": {"labels": {"example.com/team": "red"}}})
+    _stays(corner, operator)
+
+
+# --- somebody else's hand ------------------------------------------------------------------------------------------
+
+
+@each_child
+def test_a_child_that_is_deleted_comes_back(corner: Operated, child: Child) -> None:
+    before = corner.the(*child)
+    assert corner.remove(*child).status in (200, 202)
+    after = corner.wait(*child, lambda found: found["metadata"]["uid"] != before["metadata"]["uid"])
+    assert _ours(after) == _ours(before) or child[0] is SECRETS
+
+
+SPOILT: dict[str, Obj] = {
+    "serviceaccounts-hello-main": {"automountServiceAccountToken": True},
+    "secrets-hello-control": {"data": {"token": "//8="}},
+    "configmaps-hello-main": {"data": {"runtime.yaml": "stages: []"}},
+    "networkpolicies-hello-main": {"spec": {"ingress": [{}]}},
+    "poddisruptionbudgets-hello-main": {"spec": {"maxUnavailable": 5}},
+    "services-hello": {"spec": {"selector": {"antiphon.dev/group": "nobody"}}},
+    "services-hello-main": {"spec": {"selector": {"antiphon.dev/agent": "other"}}},
+    "services-hello-main-pods": {"spec": {"publishNotReadyAddresses": False}},
+    "deployments-hello-main": {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 1}}}},
+}
+
+
+def _held(change: Any, found: Any) -> bool:
+    """Whether the change is in force."""
+    if isinstance(change, dict):
+        return all(_held(value, (found or {}).get(key)) for key, value in change.items())
+    return bool(change == found)
+
+
+@each_child
+def test_a_child_that_is_spoilt_is_repaired(corner: Operated, child: Child) -> None:
+    change = SPOILT[f"{child[0].plural}-{child[1]}"]
+    before = corner.the(*child)
+    assert not _held(change, before)
+    spoilt = corner.edit(*child, change)
+    assert spoilt["metadata"]["resourceVersion"] != before["metadata"]["resourceVersion"]
+    repaired = corner.wait(*child, lambda found: not _held(change, found))
+    assert repaired["metadata"]["uid"] == before["metadata"]["uid"]
+    assert _ours(repaired) == _ours(before) or child[0] is SECRETS
+
+
+@each_child
+def test_labels_and_owner_are_put_back(corner: Operated, child: Child) -> None:
+    before = corner.the(*child)
+    change = [
+        {"op": "remove", "path": "/metadata/labels/app.kubernetes.io~1part-of"},
+        {"op": "remove", "path": "/metadata/annotations/antiphon.dev~1content"},
+        {"op": "remove", "path": "/metadata/ownerReferences"},
+    ]
+    corner.edit(*child, change, JSON_PATCH)
+    repaired = corner.wait(*child, lambda found: found["metadata"].get("ownerReferences"))
+    assert _ours(repaired) == _ours(before)
+
+
+@each_child
+def test_a_child_that_lost_the_label_it_is_known_by_gets_it_back(corner: Operated, child: Child) -> None:
+    before = corner.the(*child)
+    corner.edit(*child, [{"op": "remove", "path": "/metadata/labels/antiphon.dev~1agent"}], JSON_PATCH)
+    repaired = corner.wait(*child, lambda found: found["metadata"]["labels"].get("antiphon.dev/agent"))
+    assert _ours(repaired) == _ours(before)
+    corner.wait_condition("hello", "Accepted", "True")
+
+
+@each_child
+def test_what_others_add_is_left_alone(corner: Operated, operator: OperatorProcess, child: Child) -> None:
+    theirs = {"labels": {"example.com/owner": "them"}, "annotations": {"example.com/note": "theirs"}}
+    edited = corner.edit(*child, {"metadata": theirs})
+    ours = _ours(edited)
+    corner.remove(SERVICES, "hello")
+    corner.wait(SERVICES, "hello")  # a visit of the agent has come by
+    found = corner.the(*child) if child != (SERVICES, "hello") else None
+    if found is not None:
+        assert found["metadata"]["labels"]["example.com/owner"] == "them"
+        assert found["metadata"]["annotations"]["example.com/note"] == "theirs"
+        assert _ours(found) == ours
+
+
+def test_a_field_of_others_beside_ours_is_left_alone(corner: Operated) -> None:
+    """An autoscaler's annotation on pods, a session affinity, a key of their own in a ConfigMap."""
+    field = {"spec": {"sessionAffinity": "ClientIP"}}
+    manifest = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "hello-main"}, **field}
+    answer = corner.cluster.request(
+        "PATCH", corner.path(SERVICES, "hello-main"), manifest, {"fieldManager": "they"}, APPLY
+    )
+    assert answer.status == 200, answer
+    corner.edit(CONFIG_MAPS, "hello-main", {"data": {"theirs.txt": "a note"}})
+    corner.remove(NETWORK_POLICIES, "hello-main")
+    corner.wait(NETWORK_POLICIES, "hello-main")
+    assert corner.the(SERVICES, "hello-main")["spec"]["sessionAffinity"] == "ClientIP"
+    assert corner.the(CONFIG_MAPS, "hello-main")["data"]["theirs.txt"] == "a note"
+
+
+def test_a_service_that_was_made_anew_keeps_what_the_cluster_gave_it(corner: Operated) -> None:
+    address = corner.the(SERVICES, "hello")["spec"]["clusterIP"]
+    corner.edit(SERVICES, "hello", {"spec": {"ports": [{"name": "voice", "port": 1, "targetPort": 1}]}})
+    repaired = corner.wait(
+        SERVICES, "hello", lambda found: [port["port"] for port in found["spec"]["ports"]] == [8080]
+    )
+    assert repaired["spec"]["clusterIP"] == address
+
+
+def _ours(child: Obj) -> Obj:
+    """What the operator writes, without what the cluster or others put there."""
+    metadata = child["metadata"]
+    plain = {key: value for key, value in child.items() if key not in ("metadata", "status", "secrets")}
+    if child.get("kind") == "Service":
+        plain["spec"] = {key: child["spec"].get(key) for key in ("selector", "ports", "publishNotReadyAddresses")}
+    labels = {key: value for key, value in (metadata.get("labels") or {}).items() if "example.com" not in key}
+    return {
+        "labels": labels,
+        "owners": metadata.get("ownerReferences"),
+        "content": (metadata.get("annotations") or {}).get("antiphon.dev/content"),
+        **plain,
+    }
