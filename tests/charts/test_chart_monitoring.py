@@ -26,11 +26,11 @@ ALL_INDICATORS: Obj = {
         "rules": {
             "enabled": True,
             "objectives": [
-                {"name": name, "indicator": name, "percentile": 99.5, "targetMs": 450, "window": "2m", "agents": "a|b"}
+                {"name": name.lower(), "indicator": name, "percentile": 99.5, "targetMs": 450, "window": "2m", "agents": "a|b"}
                 for name in ("turn", "bargeIn", "sessionStart")
             ]
             + [
-                {"name": name, "indicator": name, "maxRatio": 0.01, "window": "1h"}
+                {"name": name.lower(), "indicator": name, "maxRatio": 0.01, "window": "1h"}
                 for name in ("rejectedSessions", "droppedSessions", "failedTurns", "audioUnderruns", "missedFrames")
             ],
         },

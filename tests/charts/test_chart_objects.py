@@ -160,7 +160,9 @@ def _options(arguments: list[str]) -> set[tuple[str, str]]:
 
 
 def test_nobody_reaches_the_operator_but_prometheus_its_metrics() -> None:
-    assert the_only("NetworkPolicy", rendered())["spec"]["ingress"] == []
+    nobody = the_only("NetworkPolicy", rendered())["spec"]
+    assert "Ingress" in nobody["policyTypes"]
+    assert "ingress" not in nobody
     (rule,) = the_only("NetworkPolicy", rendered(MONITORED))["spec"]["ingress"]
     assert rule["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
     assert rule["ports"] == [{"port": "health", "protocol": "TCP"}]

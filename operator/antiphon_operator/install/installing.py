@@ -15,9 +15,10 @@ from antiphon_operator.install.presets import presets
 from antiphon_operator.install.waiting import definitions_awaited, operator_awaited, until_none
 from antiphon_operator.install.world import Found, installed, key_of, refuse_helms, words_of
 from antiphon_operator.kube.resources import DEFINITIONS, DEPLOYMENTS, Resource
-from antiphon_operator.objects import Obj, name_of, namespace_of, uid_of, version_of
+from antiphon_operator.objects import Obj, name_of, namespace_of, uid_of
 
 _DEFINITIONS_SECONDS = 60.0
+_COUNTED = frozenset({"resourceVersion", "generation", "managedFields"})
 _RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
@@ -113,7 +114,7 @@ class Install:
         if before is None:
             kind = self.done.created
         else:
-            kind = self.done.unchanged if version_of(before) == version_of(after) else self.done.changed
+            kind = self.done.unchanged if _content(before) == _content(after) else self.done.changed
         kind.append(words_of(resource, obj))
 
     async def _until_ready(self) -> None:
@@ -129,3 +130,9 @@ class Install:
                 f"the operator is not ready after {self._options.timeout_seconds:.0f} s: {late}; it goes on starting,"
                 f" and `kubectl -n {namespace} logs deployment/{name}` may tell more"
             )
+
+
+def _content(obj: Obj) -> Obj:
+    """All but what the cluster itself keeps count of."""
+    kept = {key: value for key, value in obj["metadata"].items() if key not in _COUNTED}
+    return {**{key: value for key, value in obj.items() if key != "status"}, "metadata": kept}

@@ -32,6 +32,8 @@ class Cache:
     def __init__(self) -> None:
         self._objects: dict[Key, Obj] = {}
         self._gone_at: OrderedDict[Key, int] = OrderedDict()
+        self._listed_at = 0
+        """All that there was at this version was in a list: news of a state before it, of what is not known, is too old."""
 
     @property
     def objects(self) -> Mapping[Key, Obj]:
@@ -43,11 +45,15 @@ class Cache:
         return self._drop(obj) if kind == "DELETED" else self.put(obj)
 
     def put(self, obj: Obj) -> list[Change]:
+        """Of a watch, or the answer to a write."""
+        return self._put(obj, self._listed_at)
+
+    def _put(self, obj: Obj, listed_at: int) -> list[Change]:
         key, version = key_of(obj), version_of(obj)
         known = self._objects.get(key)
         if known is not None and version <= version_of(known):
             return []
-        if version <= self._gone_at.get(key, -1):
+        if version <= self._gone_at.get(key, -1) or (known is None and version <= listed_at):
             return []
         self._objects[key] = obj
         self._gone_at.pop(key, None)
@@ -64,14 +70,17 @@ class Cache:
         for key, known in list(self._objects.items()):
             if key not in found and version_of(known) <= version:
                 changes += self._remove(key, known, version)
+        listed_at = self._listed_at if version < self._listed_at else -1
         for obj in found.values():
-            changes += self.put(obj)
+            changes += self._put(obj, listed_at)
+        self._listed_at = max(version, self._listed_at)
         return changes
 
     def start_over(self, objects: Iterable[Obj], version: int) -> list[Change]:
         """The same where the server's versions began anew, and what is known of them is worth nothing."""
         before, self._objects = self._objects, {}
         self._gone_at.clear()
+        self._listed_at = 0
         self.listed(objects, version)
         changes: list[Change] = [("DELETED", known) for key, known in before.items() if key not in self._objects]
         for key, obj in self._objects.items():

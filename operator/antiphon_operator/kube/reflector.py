@@ -171,7 +171,12 @@ class Reflector:
     def _trouble(self, error: ApiError) -> str:
         """An outage is told once, not at each try."""
         reason = reason_of(error)
-        log.log(logging.DEBUG if reason == self._told_trouble else logging.WARNING, "%s: %s", self.resource, error)
+        log.log(
+            logging.DEBUG if reason in ("expired", self._told_trouble) else logging.WARNING,
+            "%s: %s",
+            self.resource,
+            error,
+        )
         self._told_trouble = reason
         return reason
 

@@ -12,7 +12,7 @@ from antiphon_operator.kube.resources import CHILDREN, DEPLOYMENTS, Resource
 from antiphon_operator.objects import Obj, is_going, name_of, namespace_of, uid_of
 from antiphon_operator.operate import reasons
 from antiphon_operator.operate.conditions import Verdict, verdict
-from antiphon_operator.operate.difference import differs, owned_by, stale
+from antiphon_operator.operate.difference import differs, digest_of, owned_by, stale
 from antiphon_operator.operate.world import World, agent_key_of, key_of
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,8 @@ class Applier:
     def __init__(self, kube: Kube, world: World) -> None:
         self._kube = kube
         self._world = world
-        self._as_good_as_it_gets: dict[str, tuple[str, Obj]] = {}
+        self._left_as: dict[str, tuple[str, str]] = {}
+        """Of each child, by uid: its version after our last write, and the digest of what we wrote."""
 
     async def become(self, agent_uid: str, wanted: Sequence[Obj], before_fewer: BeforeFewer) -> Outcome:
         """In the order of `wanted`; what is left over goes last."""
@@ -86,15 +87,14 @@ class Applier:
         await self._apply(resource, wanted, found, outcome)
 
     def _has_to_be_written(self, wanted: Obj, found: Obj) -> bool:
-        if not differs(wanted, found):
-            return False
-        known = self._as_good_as_it_gets.get(uid_of(found))
-        return known is None or known != (found["metadata"].get("resourceVersion"), wanted)
+        """What is still as our own write of just this left it is as good as it gets, whatever the API server made of it."""
+        as_written = self._left_as.get(uid_of(found)) == (found["metadata"].get("resourceVersion"), digest_of(wanted))
+        return not as_written and differs(wanted, found)
 
     async def _apply(self, resource: Resource, wanted: Obj, found: Obj | None, outcome: Outcome) -> None:
         """What nobody was seen to have made is not taken by force: it may be somebody else's."""
         try:
-            answer = await self._kube.apply(resource, wanted, force=found is not None)
+            answer = await self._written(resource, wanted, found)
         except ConflictError as error:
             if found is not None:
                 raise
@@ -104,10 +104,27 @@ class Applier:
             outcome.against = verdict(reasons.REFUSED, [f"{resource.kind} {name_of(wanted)}: {error.message}"])
             return
         self._world.put(resource, answer)
+        self._left_as[uid_of(answer)] = (answer["metadata"]["resourceVersion"], digest_of(wanted))
         outcome.applied.append(answer)
-        if differs(wanted, answer):
-            log.warning("%s %s/%s is changed by the API server as it is stored", resource.kind, *key_of(answer))
-            self._as_good_as_it_gets[uid_of(answer)] = (answer["metadata"]["resourceVersion"], wanted)
+
+    def forget(self, children: Iterable[tuple[Resource, Obj]]) -> None:
+        for _, child in children:
+            self._left_as.pop(uid_of(child), None)
+
+    async def _written(self, resource: Resource, wanted: Obj, found: Obj | None) -> Obj:
+        """Somebody's item beside ours can make a list invalid, such as a second port of the same name: then it has to go."""
+        try:
+            return await self._kube.apply(resource, wanted, force=found is not None)
+        except InvalidError:
+            if found is None or "spec" not in wanted:
+                raise
+            await self._kube.merge_patch(
+                resource,
+                name_of(wanted),
+                namespace_of(wanted),
+                {"metadata": {"uid": uid_of(found)}, "spec": wanted["spec"]},
+            )
+            return await self._kube.apply(resource, wanted, force=True)
 
     async def _delete(self, resource: Resource, child: Obj) -> None:
         """A conflict: it is not what we have seen any more, so it is looked at again first."""

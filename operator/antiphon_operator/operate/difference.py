@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from antiphon_operator.names import CONTENT_ANNOTATION
 from antiphon_operator.objects import Obj, annotations_of, uid_of
+
+
+def digest_of(child: Obj) -> str:
+    return annotations_of(child).get(CONTENT_ANNOTATION, "")
 
 
 def differs(wanted: Obj, found: Obj) -> bool:
@@ -15,30 +18,22 @@ def differs(wanted: Obj, found: Obj) -> bool:
     Fields that only the found one has are others', or defaults. What is no longer wanted does not show in the fields: the
     digest tells.
     """
-    if annotations_of(wanted).get(CONTENT_ANNOTATION) != annotations_of(found).get(CONTENT_ANNOTATION):
-        return True
-    return not holds(found, wanted)
+    return digest_of(wanted) != digest_of(found) or not holds(found, wanted)
 
 
 def holds(found: Any, wanted: Any) -> bool:
     """Whether all that is wanted is there. Lists must be of the same length: ours have no other owners."""
-    if isinstance(wanted, Mapping):
-        return isinstance(found, Mapping) and all(
-            _same_or_absent(found.get(key), value) for key, value in wanted.items()
-        )
-    if isinstance(wanted, Sequence) and not isinstance(wanted, str):
-        return (
-            isinstance(found, Sequence)
-            and len(found) == len(wanted)
-            and all(holds(one, other) for one, other in zip(found, wanted, strict=True))
-        )
+    if type(wanted) is dict:
+        return type(found) is dict and all(_same_or_absent(found.get(key), value) for key, value in wanted.items())
+    if type(wanted) is list:
+        return type(found) is list and len(found) == len(wanted) and all(map(holds, found, wanted))
     return bool(found == wanted)
 
 
 def _same_or_absent(found: Any, wanted: Any) -> bool:
     """An API server drops what is empty: absent and empty are the same."""
-    if found is None and wanted in ({}, [], "", None, False, 0):
-        return True
+    if found is None:
+        return not wanted
     return holds(found, wanted)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from antiphon_operator.kube.resources import (
     GPU_POOLS,
@@ -23,6 +23,7 @@ from antiphon_operator.operate.world import Key, World, agent_key_of, key_of
 from antiphon_operator.placing.place import CPU_ONLY
 
 _CATALOG = (SLA_POLICIES, VOICE_MODELS, GPU_POOLS)
+_SPECIFIED = (VOICE_AGENTS, *_CATALOG)
 _PLACES = (NODES, RESOURCE_SLICES)
 
 
@@ -37,6 +38,8 @@ class Herald:
         self._world = world
         self._due = due
         self._settings = settings
+        self.is_visited: Callable[[Key, Obj], bool] = lambda _agent, _child: False
+        """Whether the agent of a child that changed is being visited just now, and looks after it itself."""
 
     def heard(self, resource: Resource, kind: str, obj: Obj) -> None:
         """`kind` as a watch says it: ADDED, MODIFIED or DELETED."""
@@ -67,21 +70,29 @@ class Herald:
                 self._due.mark((resource.plural, key), self._settings.catalog_settle_seconds)
 
     def _mark(self, resource: Resource, before: Obj | None, obj: Obj, gone: bool) -> None:
-        if resource is VOICE_AGENTS:
+        if resource in _SPECIFIED:
             if gone or before is None or _asks_otherwise(before, obj):
-                self._due.mark(agent_due(key_of(obj)))
-        elif resource in _CATALOG:
-            if gone or before is None or _asks_otherwise(before, obj):
-                self._mark_users(resource, obj)
+                self._mark_asked(resource, obj)
         elif resource in _PLACES:
             if gone or before is None or _offers_otherwise(resource, before, obj):
                 self._mark_placed()
         elif resource is RESOURCE_CLAIMS:
             self._mark_pools()
         elif (agent := agent_key_of(obj)) is not None:
-            self._due.mark(agent_due(agent), self._settings.pods_settle_seconds if resource is PODS else 0.0)
-            if resource is PODS:
-                self._mark_pools()
+            self._mark_owner(resource, agent, obj)
+
+    def _mark_asked(self, resource: Resource, obj: Obj) -> None:
+        if resource is VOICE_AGENTS:
+            self._due.mark(agent_due(key_of(obj)))
+        else:
+            self._mark_users(resource, obj)
+
+    def _mark_owner(self, resource: Resource, agent: Key, obj: Obj) -> None:
+        if resource is PODS:
+            self._due.mark(agent_due(agent), self._settings.pods_settle_seconds)
+            self._mark_pools()
+        elif not self.is_visited(agent, obj):
+            self._due.mark(agent_due(agent))
 
     def _mark_users(self, resource: Resource, obj: Obj) -> None:
         self._due.mark((resource.plural, key_of(obj)), self._settings.catalog_settle_seconds)

@@ -52,6 +52,7 @@ class Leading:
         self._voices = Voices(control, lambda agent: self._due.mark(agent_due(agent)), metrics)
         events = EventRecorder(kube, settings.identity, utc_now)
         self._agents = Reconciler(kube, self.world, self._voices, self._due, settings, metrics, events, utc_now)
+        self._herald.is_visited = self._agents.hears
         self._catalog = CatalogTeller(kube, self.world, utc_now)
         self.watches = Watches(kube, self._herald, settings, metrics, on_started, on_told_to_end)
         self.is_ready = False

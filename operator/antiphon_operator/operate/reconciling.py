@@ -37,6 +37,10 @@ Due = tuple[str, Key]
 """What is due: an agent, or an object of the catalog, by the plural of its resource."""
 
 
+Version = tuple[str, str]
+"""Of an object: its uid and resourceVersion."""
+
+
 @dataclass
 class Memory:
     """What is remembered of an agent between visits; nothing is lost when it is."""
@@ -70,20 +74,34 @@ class Reconciler:
         self._now = now
         self._applier = Applier(kube, world)
         self._memory: dict[Key, Memory] = {}
+        self._heard_meanwhile: dict[Key, set[Version]] = {}
+        """Children of agents that are being visited, as events told them."""
         self.wishes: dict[Key, Mapping[str, Wish]] = {}
         """What the control loop wants, by agent and group."""
         self.serves_dra = False
 
     async def visit(self, key: Key) -> None:
-        with self._metrics.reconcile_seconds.time():
-            try:
-                result = await self._visit(key)
-            except BaseException:
-                self._metrics.reconciles.labels("failed").inc()
-                raise
+        heard = self._heard_meanwhile[key] = set()
+        try:
+            with self._metrics.reconcile_seconds.time():
+                result = await self._visit(key, heard)
+        except BaseException:
+            self._metrics.reconciles.labels("failed").inc()
+            raise
+        finally:
+            del self._heard_meanwhile[key]
         self._metrics.reconciles.labels(result).inc()
+        if heard:
+            self._due.mark(("voiceagents", key))
 
-    async def _visit(self, key: Key) -> str:
+    def hears(self, key: Key, child: Obj) -> bool:
+        """Whether the agent is being visited just now: events often come before the answers to the writes that they tell of."""
+        if (heard := self._heard_meanwhile.get(key)) is None:
+            return False
+        heard.add(_version(child))
+        return True
+
+    async def _visit(self, key: Key, heard: set[Version]) -> str:
         parsed = self._world.agents.parsed(key)
         if parsed is None:
             self._forget(key)
@@ -102,6 +120,7 @@ class Reconciler:
                 self._due.mark(("voiceagents", key), self._settings.refused_seconds)
         self._listen(key, judgement)
         told = await self._tell(key, raw, judgement)
+        heard -= {_version(child) for child in outcome.applied}
         return "changed" if outcome.changed or told else "settled" if judgement.plan else "held"
 
     def _remember(self, key: Key, uid: str) -> None:
@@ -114,6 +133,7 @@ class Reconciler:
     def _forget(self, key: Key) -> None:
         self._memory.pop(key, None)
         self.wishes.pop(key, None)
+        self._applier.forget(self._world.children_of(key))
         self._voices.forget(key)
         self._world.note_wanted(key, {})
         self._due.forget(("voiceagents", key))
@@ -230,3 +250,7 @@ class Reconciler:
     def _mark_catalog(self, named: Iterable[tuple[Resource, str]]) -> None:
         for resource, name in named:
             self._due.mark((resource.plural, ("", name)), self._settings.catalog_settle_seconds)
+
+
+def _version(obj: Obj) -> Version:
+    return uid_of(obj), str(obj["metadata"].get("resourceVersion") or "")

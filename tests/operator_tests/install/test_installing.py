@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any, ParamSpec
 
 import pytest
-from installing_world import InstallingWorld, installing_world
+from installing_world import installing_world
 
 from antiphon_operator.install.errors import InstallError
 from antiphon_operator.install.kinds import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, NAMESPACES, ROLES

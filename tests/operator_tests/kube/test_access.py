@@ -137,7 +137,7 @@ def test_files_that_are_no_kubeconfig(tmp_path: Path, home: Path) -> None:
     path.write_text("[]")
     with pytest.raises(AccessError, match="holds no object"):
         load_access(path)
-    write(path, {"server": "http://x"}, **{"current-context": ""})
+    write(path, {"server": "http://x"}, None, **{"current-context": ""})
     with pytest.raises(AccessError, match="no current context; choose one of here, lost"):
         load_access(path)
     with pytest.raises(AccessError, match="there is no such file"):

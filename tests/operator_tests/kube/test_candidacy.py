@@ -207,3 +207,15 @@ def test_the_duration_that_the_holder_states_is_respected() -> None:
     time = round_trips(elector, server, 0, 59)
     assert not elector.candidacy.holds(time)
     assert elector.candidacy.holds(round_trips(elector, server, time, 61))
+
+
+def test_the_time_that_an_answer_takes_is_not_held() -> None:
+    """Others count from when the server had the write, which may be when it was begun."""
+    server = LeaseServer()
+    elector = Elector(Candidacy("ns", "lease", "a"), 0, 0)
+    act(elector, "round trip", server, 0)
+    elector.begin(0)
+    elector.reach(server)
+    elector.hear(11)
+    assert elector.candidacy.holds(11.9)
+    assert not elector.candidacy.holds(12.1)

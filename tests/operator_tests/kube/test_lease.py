@@ -117,7 +117,7 @@ async def test_a_killed_leader_is_followed_within_20_seconds() -> None:
 
 @in_virtual_time
 async def test_an_outage_of_11_seconds_is_survived_and_one_of_15_is_not() -> None:
-    leases, changes = MemoryLeases(), []
+    leases, changes = MemoryLeases(), list[bool]()
     elector = LeaseElection(leases, "ns", "lease", "a", wall_clock=virtual_now, on_change=changes.append)
     async with elector:
         await elector.won()

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from faults import CutWatch, DropBefore, ExpireWatch, Refuse
-from faulty_proxy import running_proxy
+from faults import CutWatch, DropBefore, ExpireWatch, Fault, Refuse
+from faulty_proxy import FaultyProxy, running_proxy
 from kubeconfig import write_kubeconfig
 from served_api import served
 
@@ -24,6 +24,7 @@ from antiphon_operator.kube.resources import CONFIG_MAPS
 from antiphon_operator.kube.retries import Retries
 from antiphon_operator.kube.session import Connection
 from antiphon_operator.kube.throttle import Rates
+from antiphon_operator.objects import version_of
 from antiphon_sandbox.api.local import Api
 
 Obj = dict[str, Any]
@@ -312,7 +313,7 @@ def test_own_writes_are_seen_at_once_and_age_tells_silence() -> None:
 
 def test_it_follows_a_cluster_through_a_storm(tmp_path: Path) -> None:
     """Faults of all kinds while objects come, change and go: in the end it knows what there is."""
-    faults = [
+    faults: list[Fault] = [
         CutWatch(1),
         CutWatch(2, mid_line=True),
         ExpireWatch(),
@@ -322,29 +323,36 @@ def test_it_follows_a_cluster_through_a_storm(tmp_path: Path) -> None:
         DropBefore(),
     ]
 
-    async def story() -> None:
+    async def storm(api: Api, proxy: FaultyProxy, reflector: Reflector) -> None:
+        for index in range(60):
+            proxy.inject(faults[index % len(faults)], "WATCH|GET")
+            api.create("configmaps", {"metadata": {"name": f"c{index}", "namespace": "ns"}})
+            if index % 3:
+                api.patch("configmaps", "ns", f"c{index}", {"data": {"x": str(index)}})
+            if index % 5 == 4:
+                api.delete("configmaps", "ns", f"c{index - 2}")
+            await asyncio.sleep(0.005)
+        proxy.heal()
+        truth = {obj["metadata"]["name"]: version_of(obj) for obj in api.list("configmaps", "ns")}
+        await until(lambda: {key[1]: version_of(obj) for key, obj in reflector.objects.items()} == truth)
+
+    async def story(proxy: FaultyProxy, api: Api, told: Told) -> None:
+        access = Access(proxy.server, "default", "test")
+        async with (
+            Connection(access, rates=UNHURRIED) as connection,
+            reflecting(Kube(connection, retries=Retries(tries=1)), told) as reflector,
+        ):
+            await reflector.synced()
+            await storm(api, proxy, reflector)
+            assert set(told.known) == {key[1] for key in reflector.objects}
+
+    async def run() -> None:
         api, told = Api(), Told()
+        api.create("namespaces", {"metadata": {"name": "ns"}})
         async with served(api) as client:
-            api.create("namespaces", {"metadata": {"name": "ns"}})
             upstream = write_kubeconfig(tmp_path / "up", client.url)
             with running_proxy(upstream, tmp_path / "faulty") as proxy:
-                access = Access(proxy.server, "default", "test")
-                async with Connection(access, rates=UNHURRIED) as connection:
-                    async with reflecting(Kube(connection, retries=Retries(tries=1)), told) as reflector:
-                        await reflector.synced()
-                        for index in range(60):
-                            proxy.inject(faults[index % len(faults)], "WATCH|GET")
-                            api.create("configmaps", {"metadata": {"name": f"c{index}", "namespace": "ns"}})
-                            if index % 3:
-                                api.patch("configmaps", "ns", f"c{index}", {"data": {"x": str(index)}})
-                            if index % 5 == 4:
-                                api.delete("configmaps", "ns", f"c{index - 2}")
-                            await asyncio.sleep(0.005)
-                        proxy.heal()
-                        truth = {o["metadata"]["name"]: o for o in api.list("configmaps", "ns")}
-                        await until(lambda: {key[1] for key in reflector.objects} == set(truth))
-                        versions = {key[1]: o["metadata"]["resourceVersion"] for key, o in reflector.objects.items()}
-                        assert versions == {name: o["metadata"]["resourceVersion"] for name, o in truth.items()}
-                        assert told.known == {name: (o.get("data") or {}).get("x", "") for name, o in truth.items()}
+                await story(proxy, api, told)
+        assert {"ended", "unreachable", "expired", "forbidden", "server-error"} <= set(told.restarts)
 
-    asyncio.run(story())
+    asyncio.run(run())
