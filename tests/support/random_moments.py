@@ -81,8 +81,10 @@ class WriteWatcher:
         proxy.listen(self._hear)
 
     def begin(self) -> None:
+        """A step: what it makes due has not been written yet."""
         with self._lock:
             self.writes = 0
+            self.last_write = time.monotonic()
 
     def arm(self, number: int, pid: int) -> None:
         """The process is killed at that write since `begin`; at the next one where it is past already."""

@@ -27,12 +27,15 @@ Server-side apply is `patch`, and `create` beside it where the object is not the
 - apiGroups: [resource.k8s.io]
   resources: [resourceclaimtemplates]
   verbs: [list, watch, create, patch, delete]
+- apiGroups: [resource.k8s.io]
+  resources: [resourceclaims]
+  verbs: [list, watch]
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch, patch]
 - apiGroups: [""]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create]
 {{- end -}}
 
 {{- /* Of the whole cluster. */ -}}

@@ -63,9 +63,7 @@ async def _run(check: Check, cluster: Cluster) -> Finding:
             f"the API server does not know you: {error}", "Renew your credentials, or choose another --context."
         )
     except ForbiddenError as error:
-        return skipped(
-            _may_not(error), "Have that right bound to you; -n NAMESPACE looks there alone."
-        )
+        return skipped(_may_not(error), "Have that right bound to you; -n NAMESPACE looks there alone.")
     except UnreachableError as error:
         return failed(f"the API server can't be reached: {error}", "Check the context, the network and the VPN.")
     except ApiError as error:

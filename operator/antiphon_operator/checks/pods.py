@@ -98,15 +98,15 @@ async def _refused(cluster: Cluster, namespace: str, image: str) -> list[Finding
     """What the API server says of such a pod: Pod Security, quotas, webhooks. Nothing is made."""
     try:
         await cluster.ask(f"/api/v1/namespaces/{namespace}/pods?dryRun=All", probe_pod(image))
-    except ForbiddenError as error:
-        if "cannot create resource" in str(error):
-            return []
+    except ApiError as error:
+        if isinstance(error, ForbiddenError) and "cannot create resource" in str(error):
+            return []  # we may not make pods; the Deployment's controller may
+        if error.status >= 500 or not error.status:
+            return [warning(f"{namespace} may refuse an agent's pod: {error}", "An admission webhook may be broken.")]
         advice = "Change the namespace's labels, quota or policy so that it takes pods that are `restricted`."
         if image:
-            advice += " Where models come from an image, keep them on a claim instead."
+            advice += " Where models come from an image, a claim may be taken instead."
         return [failed(f"{namespace} would refuse an agent's pod: {error}", advice)]
-    except ApiError as error:
-        return [warning(f"{namespace} may refuse an agent's pod: {error}", "An admission webhook may be in the way.")]
     return []
 
 

@@ -165,7 +165,7 @@ class Candidacy:
         """The write that began then has succeeded."""
         self._lease, self._must_look, self._failures = lease, False, 0
         self._seen_at = now
-        self._held_until = now + self.times.duration - self.times.margin
+        self._held_until = began + self.times.duration - self.times.margin
         self._due = began + self.times.renew
 
     def refused(self, now: float) -> None:

@@ -33,6 +33,7 @@ from antiphon_operator.kube.kopf_login import kopf_credentials
 from antiphon_operator.kube.resources import CLAIM_TEMPLATES, CONFIG_MAPS, DEPLOYMENTS, NODES, Resource
 from antiphon_operator.kube.retries import Retries, may_repeat, pause_seconds
 from antiphon_operator.kube.session import Connection
+from antiphon_operator.kube.throttle import Rates
 from antiphon_sandbox.api.local import Api
 
 Obj = dict[str, Any]
@@ -299,3 +300,21 @@ async def test_retries_wait_in_between() -> None:
         with pytest.raises(UnreachableError):
             await Kube(connection, chance=lambda: 0.0).list(CONFIG_MAPS)
     assert 0.6 <= loop.time() < 0.7
+
+
+def test_the_session_itself_slows_whoever_lists_without_end() -> None:
+    """kopf does not, when an API server ends its watches at once."""
+
+    async def story() -> None:
+        rates = Rates(lane_per_second=50, lane_burst=1)
+        async with served(Api()) as client:
+            access = Access(client.url, "default", "test")
+            async with Connection(access, rates=rates) as connection:
+                credentials, began = kopf_credentials(connection), asyncio.get_running_loop().time()
+                async with credentials.aiohttp_session as session:
+                    for _ in range(6):
+                        async with session.get(f"{credentials.server}/api/v1/nodes?limit=1") as answer:
+                            await answer.read()
+                assert asyncio.get_running_loop().time() - began >= 0.099
+
+    asyncio.run(story())
