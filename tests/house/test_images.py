@@ -163,7 +163,8 @@ def test_its_command_answers(image: Image, built: Built) -> None:
 
 def test_the_operators_image_brings_what_install_applies(image: Image, built: Built) -> None:
     if image is OPERATOR:
-        assert "antiphon_operator/install/manifests.yaml" in built.files()
+        wanted = ("antiphon_operator/install/manifests.yaml", "antiphon_policies/presets/sla-conversational.yaml")
+        assert set(wanted) <= set(built.files())
 
 
 def test_bases_are_pinned_and_the_same(image: Image) -> None:

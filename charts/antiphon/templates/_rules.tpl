@@ -8,7 +8,7 @@ Server-side apply is `patch`, and `create` beside it where the object is not the
 {{- define "antiphon.rules.namespaced" -}}
 - apiGroups: [antiphon.dev]
   resources: [voiceagents]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [antiphon.dev]
   resources: [voiceagents/status]
   verbs: [patch]
@@ -42,7 +42,7 @@ Server-side apply is `patch`, and `create` beside it where the object is not the
 {{- define "antiphon.rules.cluster" -}}
 - apiGroups: [antiphon.dev]
   resources: [slapolicies, voicemodels, gpupools]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [antiphon.dev]
   resources: [slapolicies/status, voicemodels/status, gpupools/status]
   verbs: [patch]

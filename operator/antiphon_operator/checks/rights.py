@@ -20,6 +20,7 @@ from antiphon_operator.kube.resources import (
     LEASES,
     NODES,
     PODS,
+    RESOURCE_CLAIMS,
     RESOURCE_SLICES,
     SERVICES,
     SLA_POLICIES,
@@ -34,7 +35,7 @@ _CLUSTER_ROLES = Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "Cl
 _BINDINGS = Resource("rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False)
 _NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 _CATALOG = (SLA_POLICIES, VOICE_MODELS, GPU_POOLS)
-_DRA = (CLAIM_TEMPLATES, RESOURCE_SLICES)
+_DRA = (CLAIM_TEMPLATES, RESOURCE_CLAIMS, RESOURCE_SLICES)
 
 
 @dataclass(frozen=True)
@@ -72,15 +73,16 @@ INSTALLER: tuple[Need, ...] = tuple(
     for need in needs(kind, "create patch", wanted_for="install")
 )
 OPERATORS: tuple[Need, ...] = (
-    *needs(VOICE_AGENTS, "get list watch"),
+    *needs(VOICE_AGENTS, "list watch"),
     *needs(VOICE_AGENTS, "patch", "status"),
     *(need for kind in CHILDREN for need in needs(kind, "list watch create patch delete")),
+    *needs(RESOURCE_CLAIMS, "list watch"),
     *needs(PODS, "list watch patch"),
-    *needs(EVENTS, "create patch"),
+    *needs(EVENTS, "create"),
 )
 """In every namespace that it looks into."""
 OPERATORS_CLUSTER: tuple[Need, ...] = (
-    *(need for kind in _CATALOG for need in needs(kind, "get list watch")),
+    *(need for kind in _CATALOG for need in needs(kind, "list watch")),
     *(need for kind in _CATALOG for need in needs(kind, "patch", "status")),
     *(need for kind in (NODES, RESOURCE_SLICES) for need in needs(kind, "list watch")),
 )

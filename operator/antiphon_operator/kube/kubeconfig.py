@@ -14,9 +14,9 @@ import yaml
 
 from antiphon_operator.kube.credentials import Access, TokenFile
 from antiphon_operator.kube.errors import AccessError
+from antiphon_operator.kube.exec_credentials import ExecProgram
 
 _REFUSED = {
-    "exec": "asks a program for credentials",
     "auth-provider": "asks a provider plugin for credentials",
     "as": "impersonates",
 }
@@ -71,13 +71,14 @@ class _Entry:
         if not server.startswith(("http://", "https://")):
             raise AccessError(f"{origin}: its cluster has no server that begins with http:// or https://")
         self._refuse(origin, cluster, user)
+        program = self._program(origin, cluster, user)
         try:
             return Access(
                 server=server,
                 default_namespace=namespace,
                 origin=origin,
-                tls=self._tls(cluster, user) if server.startswith("https:") else None,
-                authorization=self._authorization(user),
+                tls=self._tls(cluster, user, program) if server.startswith("https:") else None,
+                authorization=program or self._authorization(user),
                 proxy_url=str(cluster.get("proxy-url") or ""),
             )
         except (OSError, ssl.SSLError, binascii.Error, UnicodeDecodeError) as error:
@@ -93,6 +94,14 @@ class _Entry:
         if cluster.get("tls-server-name"):
             raise AccessError(f"{origin}: its cluster sets tls-server-name, which is not supported")
 
+    def _program(self, origin: str, cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ExecProgram | None:
+        if not user.get("exec"):
+            return None
+        try:
+            return ExecProgram(user["exec"], cluster, self._path.parent)
+        except AccessError as error:
+            raise AccessError(f"{origin}: {error}") from error
+
     def _authorization(self, user: Mapping[str, Any]) -> Callable[[], str]:
         if user.get("tokenFile"):
             return TokenFile(self._absolute(user["tokenFile"]))
@@ -104,13 +113,15 @@ class _Entry:
             value = f"Basic {base64.b64encode(pair.encode()).decode()}"
         return lambda: value
 
-    def _tls(self, cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLContext:
+    def _tls(self, cluster: Mapping[str, Any], user: Mapping[str, Any], program: ExecProgram | None) -> ssl.SSLContext:
         authority = self._content(cluster, "certificate-authority")
         context = ssl.create_default_context(cadata=authority.decode() if authority else None)
         if cluster.get("insecure-skip-tls-verify"):
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         certificate, key = self._content(user, "client-certificate"), self._content(user, "client-key")
+        if program and program.credential.certificate:
+            certificate, key = program.credential.certificate, program.credential.key
         if certificate and key:
             _present(context, certificate, key)
         return context

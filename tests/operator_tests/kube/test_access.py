@@ -104,7 +104,6 @@ def test_credentials_of_a_kubeconfig(tmp_path: Path, user: dict[str, Any] | None
 @pytest.mark.parametrize(
     ("cluster", "user", "context", "says"),
     [
-        ({"server": "https://x"}, {"exec": {"command": "aws"}}, None, r"context here: its user asks a program .*exec"),
         ({"server": "https://x"}, {"auth-provider": {"name": "gcp"}}, None, "auth-provider"),
         ({"server": "https://x"}, {}, "else", r"config: no context 'else'; there is here, lost"),
         ({"server": "https://x"}, {}, "lost", r"no cluster 'gone'; there is c"),
