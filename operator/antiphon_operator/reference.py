@@ -28,7 +28,8 @@ def reference() -> str:
 
 
 def _conditions() -> Iterator[str]:
-    yield "## Conditions of a VoiceAgent\n\nAll are there from the first visit on. Reasons are for programs, messages for people.\n"
+    yield "## Conditions of a VoiceAgent\n\nAll are there from the first visit on. Reasons are for programs, messages for people."
+    yield ""
     for kind, meaning in reasons.CONDITION_TYPES.items():
         yield f"### {kind}\n\n{meaning}\n"
         yield "| Reason | Status | What it means | What to do |\n|---|---|---|---|"

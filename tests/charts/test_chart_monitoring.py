@@ -26,7 +26,14 @@ ALL_INDICATORS: Obj = {
         "rules": {
             "enabled": True,
             "objectives": [
-                {"name": name.lower(), "indicator": name, "percentile": 99.5, "targetMs": 450, "window": "2m", "agents": "a|b"}
+                {
+                    "name": name.lower(),
+                    "indicator": name,
+                    "percentile": 99.5,
+                    "targetMs": 450,
+                    "window": "2m",
+                    "agents": "a|b",
+                }
                 for name in ("turn", "bargeIn", "sessionStart")
             ]
             + [

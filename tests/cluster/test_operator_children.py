@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from operated import QUIET_SECONDS, Child, Operated, operated, own_namespace
+from operated import QUIET_SECONDS, Child, Operated, operated_module
 from operator_process import OperatorProcess
 
 from antiphon_operator.kube.resources import (
@@ -43,10 +43,7 @@ each_child = pytest.mark.parametrize("child", CHILDREN_OF_ONE_GROUP, ids=lambda 
 @pytest.fixture(scope="module")
 def running(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Operated, OperatorProcess]]:
     """With one agent, of which no replica is wanted."""
-    with (
-        own_namespace(cluster) as namespace,
-        operated(cluster, namespace, tmp_path_factory.mktemp("operator")) as (corner, operator),
-    ):
+    with operated_module(cluster, tmp_path_factory) as (corner, operator):
         corner.made(corner.agent(replicas=0))
         yield corner, operator
 

@@ -213,6 +213,16 @@ def own_namespace(cluster: Cluster) -> Iterator[str]:
 
 
 @contextmanager
+def operated_module(cluster: Cluster, factory: Any) -> Iterator[tuple[Operated, OperatorProcess]]:
+    """One operator and one namespace for all tests of a module; `factory` is pytest's of temporary folders."""
+    with (
+        own_namespace(cluster) as namespace,
+        operated(cluster, namespace, factory.mktemp("operator")) as running,
+    ):
+        yield running
+
+
+@contextmanager
 def operated(cluster: Cluster, namespace: str, folder: Path, **more: Any) -> Iterator[tuple[Operated, OperatorProcess]]:
     """An operator of this namespace alone, and the models of its agents."""
     corner = Operated(cluster, namespace)

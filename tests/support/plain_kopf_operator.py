@@ -8,10 +8,15 @@ through kopf's patch. It makes the same children as ours, by the same rendering;
 Not in it: waiting for models and policies that come later, deletion of children that are no longer wanted, pods and
 what they say, tuning, placement on GPUs, leader election, watching of its children.
 
-Three of its settings can be tried by the environment:
+Three of its settings can be tried by the environment; the defaults here are the best that was found:
 PLAIN_CLIENT   fresh: an API client at each use, as in the documentation; shared: one for all; raw: one, answers unparsed
-PLAIN_THREADS  threads for handlers (kopf's own default is Python's: cores + 4)
-PLAIN_WORKERS  kopf's limit of objects that are worked on at once (default: none)
+PLAIN_THREADS  threads for handlers; 6 is Python's own default on two cores
+PLAIN_WORKERS  kopf's limit of objects that are worked on at once; none
+
+Tried with 300 agents on two busy cores, CPU time of the operator for each agent, two runs: fresh with 6 threads 30 and 32 ms,
+shared 26 and 25, raw 24 and 24; raw with 16 threads 29 and 24, with 32 26 and 25. A limit of 20 workers makes 4 agents a
+second of 30: a worker that is done waits five seconds for more of its object. No Events are posted, and kopf logs no more
+than warnings (--quiet).
 """
 
 from __future__ import annotations
@@ -34,7 +39,7 @@ from antiphon_policies.resolution import Catalog, Resolution, resolve
 
 RETRY_SECONDS = 1
 CLIENT = os.environ.get("PLAIN_CLIENT", "raw")
-THREADS = int(os.environ.get("PLAIN_THREADS", "16"))
+THREADS = int(os.environ.get("PLAIN_THREADS", "6"))
 WORKERS = int(os.environ.get("PLAIN_WORKERS", "0")) or None
 SETTINGS = RenderSettings(runtime_image="antiphon-runtime", operator_namespace="default")
 _ONCE: dict[str, Any] = {}
@@ -88,9 +93,15 @@ def _plan(resolution: Resolution, uid: str) -> AgentPlan:
 
 def _status(resolution: Resolution, body: kopf.Body) -> Obj:
     generation = body["metadata"]["generation"]
-    condition = {"type": "Accepted", "status": "True", "reason": "Valid", "observedGeneration": generation}
-    groups = [{"name": group.name, "partition": "CPU only"} for group in resolution.groups]
-    return {"phase": "Starting", "observedGeneration": generation, "conditions": [condition], "groups": groups}
+    accepted = {"type": "Accepted", "status": "True", "reason": "Valid", "message": ""}
+    nothing_yet = {"replicas": 0, "readyReplicas": 0, "sessions": 0, "capacity": 0}
+    groups = [{"name": group.name, "partition": "CPU only", **nothing_yet} for group in resolution.groups]
+    return {
+        "phase": "Starting",
+        "observedGeneration": generation,
+        "conditions": [{**accepted, "observedGeneration": generation}],
+        "groups": groups,
+    }
 
 
 # --- the official client -------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -20,25 +19,20 @@ from antiphon_operator.checks.catalogue import CHECKS, FIRST
 from antiphon_operator.checks.check import Check, Finding, Result, failed
 from antiphon_operator.checks.cluster import Cluster, Scope
 from antiphon_operator.checks.examining import OnDone, examine, is_healthy
+from antiphon_operator.commands.options import Context, Form, FormOption, Kubeconfig
+from antiphon_operator.commands.output import INTERRUPTED, USAGE, progress_console
 from antiphon_operator.kube.access import load_access
 from antiphon_operator.kube.credentials import Access
 from antiphon_operator.kube.errors import AccessError
 from antiphon_operator.kube.session import Connection
 
-_UNHEALTHY, _USAGE = 1, 2
+_UNHEALTHY = 1
 _STYLES = {Result.ok: "green", Result.warning: "yellow", Result.failed: "bold red", Result.skipped: "dim"}
 
 
-class Output(StrEnum):
-    """How the findings are printed."""
-
-    text = "text"
-    json = "json"
-
-
 def doctor(
-    kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig of the cluster.")] = None,
-    context: Annotated[str | None, typer.Option(help="Context in it.")] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     namespace: Annotated[
         str | None, typer.Option("--namespace", "-n", help="Look at the agents of this namespace only.")
     ] = None,
@@ -54,7 +48,7 @@ def doctor(
             metavar="CHECK", help=f"Run this check only; may be given again: {', '.join(c.name for c in CHECKS)}."
         ),
     ] = None,
-    output: Annotated[Output, typer.Option("--output", "-o", help="Form of the output.")] = Output.text,
+    output: FormOption = Form.text,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell more of what goes wrong.")] = False,
 ) -> None:
     """Examine a cluster before and while it runs voice agents: what is well, what is not, and what to do about it.
@@ -67,10 +61,12 @@ def doctor(
         logging.basicConfig(level=logging.DEBUG)
     checks = _chosen(only or [])
     scope = Scope(namespace, operator_namespace, prometheus)
-    console = Console(stderr=True)
-    with console.status("examining the cluster") as status:
-        found = asyncio.run(examined(checks, scope, kubeconfig, context, _progress(checks, status)))
-    if output is Output.json:
+    try:
+        with progress_console().status("examining the cluster") as status:
+            found = asyncio.run(examined(checks, scope, kubeconfig, context, _progress(checks, status)))
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    if output is Form.json:
         typer.echo(json.dumps(as_json(found), indent=2))
     else:
         _print(found, Console(highlight=False))
@@ -112,7 +108,7 @@ def _chosen(only: Sequence[str]) -> list[Check]:
     known = {check.name: check for check in CHECKS}
     if unknown := [name for name in only if name not in known]:
         typer.echo(f"there is no check {', '.join(unknown)}; there are {', '.join(known)}", err=True)
-        raise typer.Exit(_USAGE)
+        raise typer.Exit(USAGE)
     return [check for check in CHECKS if not only or check.name in only]
 
 

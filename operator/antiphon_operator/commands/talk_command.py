@@ -6,12 +6,13 @@ import asyncio
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
 
+from antiphon_operator.commands.options import Context, Form, FormOption, Kubeconfig, Namespace
+from antiphon_operator.commands.output import INTERRUPTED, USAGE
 from antiphon_operator.talking.call import Call, Manner
 from antiphon_operator.talking.errors import NoKeyError, TalkError, UnreadableError
 from antiphon_operator.talking.player import PROGRAMS, Player, found_player
@@ -20,14 +21,7 @@ from antiphon_operator.talking.reach import Wanted, find, reached
 from antiphon_operator.talking.telling import JsonTeller, Teller, TextTeller
 from antiphon_operator.talking.wire import base_url
 
-_ANSWERED, _NOT_ANSWERED, _USAGE = 0, 1, 2
-
-
-class Output(StrEnum):
-    """How the conversation is printed."""
-
-    text = "text"
-    json = "json"
+_ANSWERED, _NOT_ANSWERED = 0, 1
 
 
 @dataclass(frozen=True)
@@ -46,9 +40,7 @@ def talk(
     agent: Annotated[
         str | None, typer.Argument(metavar="[AGENT]", help="Name of a VoiceAgent. Default: the only one.")
     ] = None,
-    namespace: Annotated[
-        str | None, typer.Option("--namespace", "-n", help="Where it is. Default: the context's namespace.")
-    ] = None,
+    namespace: Namespace = None,
     url: Annotated[
         str | None, typer.Option(help="Its address, such as http://127.0.0.1:8080; then no cluster is asked.")
     ] = None,
@@ -72,14 +64,19 @@ def talk(
             "--play/--no-play", help="Play the answers. Default: where a program for it is found.", show_default=False
         ),
     ] = None,
-    key: Annotated[str | None, typer.Option(envvar="ANTIPHON_API_KEY", help="API key of the agent.")] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            envvar="ANTIPHON_API_KEY", help="API key of the agent. Default: $ANTIPHON_API_KEY.", show_envvar=False
+        ),
+    ] = None,
     turns: Annotated[
         int | None, typer.Option(min=1, help="So many turns: what is to be said is said again. Default: each once.")
     ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait without any news of the agent.")] = 30.0,
-    kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig of the cluster.")] = None,
-    context: Annotated[str | None, typer.Option(help="Context in it.")] = None,
-    output: Annotated[Output, typer.Option("--output", "-o", help="Form of the output.")] = Output.text,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    output: FormOption = Form.text,
 ) -> None:
     """Talk to a voice agent: say a text or a recording, see what it hears and answers and how fast, hear its voice.
 
@@ -91,15 +88,17 @@ def talk(
     said: tuple[Command, ...] = (*map(SayText, text or ()), *map(SayRecording, wav or ()))
     manner = Manner(speak, save, turns, timeout)
     wishes = Wishes(Wanted(agent, namespace, kubeconfig, context), url, key, said, manner, play)
-    teller: Teller = JsonTeller(sys.stdout, sys.stderr) if output is Output.json else TextTeller(sys.stdout)
+    teller: Teller = JsonTeller(sys.stdout, sys.stderr) if output is Form.json else TextTeller(sys.stdout, sys.stderr)
     try:
         code = asyncio.run(converse(wishes, teller, sys.stdin))
     except UnreadableError as error:
         teller.fails(error)
-        code = _USAGE
+        code = USAGE
     except TalkError as error:
         teller.fails(error)
         code = _NOT_ANSWERED
+    except KeyboardInterrupt:
+        code = INTERRUPTED
     raise typer.Exit(code)
 
 

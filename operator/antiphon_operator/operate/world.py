@@ -148,6 +148,7 @@ class World:
     _wanted: dict[Key, Mapping[str, int]] = field(default_factory=dict)
     _wanted_by_all: Counter[str] = field(default_factory=Counter)
     _catalog: Catalog | None = None
+    _views: dict[str, ClusterView] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         own: dict[Resource, Store] = {
@@ -163,23 +164,25 @@ class World:
 
     def put(self, resource: Resource, obj: Obj) -> bool:
         news = self.store(resource).put(obj)
-        self._forget_catalog(resource, news)
+        self._forget_what_was_made_of(resource, news)
         if news and (agent := agent_key_of(obj)):
             self._of_agent[agent][resource, key_of(obj)] = None
         return news
 
     def drop(self, resource: Resource, obj: Obj) -> bool:
         gone = self.store(resource).drop(obj)
-        self._forget_catalog(resource, gone)
+        self._forget_what_was_made_of(resource, gone)
         if gone and (agent := agent_key_of(obj)):
             self._of_agent[agent].pop((resource, key_of(obj)), None)
             if not self._of_agent[agent]:
                 del self._of_agent[agent]
         return gone
 
-    def _forget_catalog(self, resource: Resource, changed: bool) -> None:
+    def _forget_what_was_made_of(self, resource: Resource, changed: bool) -> None:
         if changed and resource in (SLA_POLICIES, VOICE_MODELS, GPU_POOLS):
             self._catalog = None
+        if changed and resource in (GPU_POOLS, NODES, RESOURCE_SLICES):
+            self._views.clear()
 
     def children_of(self, agent: Key) -> list[tuple[Resource, Obj]]:
         """Pods and their claims are not among them: they are their Deployment's."""
@@ -201,14 +204,16 @@ class World:
         return self._catalog
 
     def view(self, namespace: str, serves_dra: bool) -> ClusterView:
-        """What placing looks at."""
-        return ClusterView(
-            nodes=tuple(self.others[NODES].all()),
-            pools=self.catalog().pools,
-            slices=tuple(self.others[RESOURCE_SLICES].all()),
-            serves_dra=serves_dra,
-            namespace=namespace,
-        )
+        """What placing looks at; the same one until a node, a slice or a pool changes."""
+        if (known := self._views.get(namespace)) is None:
+            known = self._views[namespace] = ClusterView(
+                nodes=tuple(self.others[NODES].all()),
+                pools=self.catalog().pools,
+                slices=tuple(self.others[RESOURCE_SLICES].all()),
+                serves_dra=serves_dra,
+                namespace=namespace,
+            )
+        return known
 
     def note_wanted(self, agent: Key, replicas: Mapping[str, int]) -> None:
         """How many replicas the agent wants, by partition; none of an agent that is gone."""

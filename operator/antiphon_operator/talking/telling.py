@@ -43,7 +43,8 @@ class Teller(Protocol):
 class TextTeller:
     """Lines for people: who says what, and how long it took."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextIO, beside: TextIO) -> None:
+        self._beside = beside
         self._console = Console(file=out, highlight=False, soft_wrap=True)
         self._is_saying = False
         self._is_mid_line = False
@@ -92,7 +93,8 @@ class TextTeller:
             )
 
     def fails(self, error: TalkError) -> None:
-        self._line("", str(error), "red")
+        self._line_begins()
+        self._beside.write(f"error: {error}\n")
 
     def _say(self, text: str) -> None:
         if not self._is_saying:

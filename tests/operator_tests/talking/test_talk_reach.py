@@ -139,7 +139,7 @@ def test_an_agent_that_wants_a_key_is_told_with_where_its_keys_are(tmp_path: Pat
         wishes = Wishes(Wanted("locked", None, wanted.kubeconfig), None, None, (SayText("a"),), Manner(), play=False)
         async with stand_in(handshake=web.Response(status=401), host=ADDRESS, port=8080):
             with pytest.raises(NoKeyError, match=r"get secret callers -o jsonpath='\{.data.a\\.txt\}' \| base64 -d"):
-                await converse(wishes, TextTeller(io.StringIO()), io.StringIO())
+                await converse(wishes, TextTeller(io.StringIO(), io.StringIO()), io.StringIO())
 
     asyncio.run(with_agents(tmp_path, story))
 

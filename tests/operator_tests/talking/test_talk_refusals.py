@@ -48,7 +48,7 @@ async def next_of(socket: web.WebSocketResponse, kind: str) -> Any:
 
 def talked(url: str, *, key: str | None = None, timeout_seconds: float = 5.0) -> Any:
     wishes = Wishes(Wanted(), url, key, HELLO, Manner(timeout_seconds=timeout_seconds), play=False)
-    return converse(wishes, TextTeller(io.StringIO()), io.StringIO())
+    return converse(wishes, TextTeller(io.StringIO(), io.StringIO()), io.StringIO())
 
 
 async def refuse(socket: web.WebSocketResponse, code: str, message: str, after: float) -> None:

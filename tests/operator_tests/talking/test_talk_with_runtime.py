@@ -113,7 +113,7 @@ def test_silence_is_unheard(emulated_agent: str, tmp_path: Path) -> None:
 def test_wrong_files_are_wrong_usage(emulated_agent: str, arguments: tuple[str, ...], says: str) -> None:
     result = antiphon_talk("--url", emulated_agent, "--no-speak", *arguments)
     assert result.exit_code == 2
-    assert says in result.stdout
+    assert says in result.stderr
 
 
 def test_a_full_pod_refuses(tmp_path: Path, tone: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_key_lets_in(tmp_path: Path) -> None:
         refused = antiphon_talk("--url", url, "--text", "How are you today?")
         let_in = antiphon_talk("--url", url, "--text", "How are you today?", ANTIPHON_API_KEY="sesame")
     assert (refused.exit_code, let_in.exit_code) == (1, 0), let_in.output
-    assert "wants an API key" in refused.stdout
+    assert "wants an API key" in refused.stderr
 
 
 def test_an_agent_without_a_voice_is_sent_the_text(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_an_agent_without_a_voice_is_sent_the_text(tmp_path: Path) -> None:
     assert (by_default.exit_code, turn["heard"], turn["audio_seconds"]) == (0, None, 0)
     assert turn["answer"]
     assert wanted.exit_code == 2
-    assert "use --no-speak" in wanted.stdout
+    assert "use --no-speak" in wanted.stderr
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a terminal of its own")
