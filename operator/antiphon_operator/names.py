@@ -6,6 +6,8 @@ from typing import Final
 
 MANAGER: Final = "antiphon"
 """Our field manager in server-side apply, and the value of the label managed-by."""
+COMMAND: Final = "antiphon-cli"
+"""Field manager of people's commands, such as `antiphon install`, and the label managed-by of what they make."""
 
 DOMAIN: Final = "antiphon.dev"
 AGENT_LABEL: Final = f"{DOMAIN}/agent"

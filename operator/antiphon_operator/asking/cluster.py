@@ -14,9 +14,9 @@ from antiphon_operator.kube.errors import GoneError, KubeError
 from antiphon_operator.kube.resources import EVENTS, Resource
 from antiphon_operator.kube.session import Connection
 from antiphon_operator.kube.watching import Scope, watch
+from antiphon_operator.names import COMMAND
 from antiphon_operator.objects import Obj, name_of, namespace_of, uid_of, version_of
 
-CORE_EVENTS = Resource("", "v1", "events", "Event")
 _WATCH_SECONDS = 300
 _SILENCE_SECONDS = 330.0
 """A quiet watch is no broken one: the server ends it itself."""
@@ -31,7 +31,7 @@ class Cluster:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.kube = Kube(connection)
+        self.kube = Kube(connection, manager=COMMAND)
 
     @property
     def access(self) -> Access:
@@ -52,8 +52,7 @@ class Cluster:
         raise NotThereError(f"there is no {resource.kind} {name}{where}")
 
     async def events(self, namespace: str) -> list[Obj]:
-        """Of both APIs of Events: a cluster may keep them apart."""
-        return [*await self.listing(EVENTS, namespace), *await self.listing(CORE_EVENTS, namespace)]
+        return await self.listing(EVENTS, namespace)
 
     async def changes(
         self, resource: Resource, namespace: str = "", labels: str = "", fields: str = ""

@@ -111,7 +111,7 @@ async def converse(wishes: Wishes, teller: Teller, source: TextIO) -> int:
             if found is None:
                 base = base_url(wishes.url or "")
             else:
-                base = await held.enter_async_context(reached(found, wishes.wanted, teller.remark))
+                base = await held.enter_async_context(reached(found, wishes.wanted, wishes.key, teller.remark))
             call = await held.enter_async_context(Call.open(base, wishes.key, player, wishes.manner, teller))
             is_answered = await _talked(call, wishes, source)
     except NoKeyError as error:

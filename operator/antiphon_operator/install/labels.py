@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from antiphon_operator.names import MANAGED_LABEL, NAME_LABEL
+from antiphon_operator.names import COMMAND, MANAGED_LABEL, NAME_LABEL
 
 __all__ = ["COMMAND", "HELM", "INSTALLED", "MANAGED_LABEL", "NAMESPACE", "OPERATOR", "RELEASE", "WATCHED"]
 
@@ -13,8 +13,6 @@ RELEASE: Final = "antiphon"
 NAMESPACE: Final = "antiphon-system"
 WATCHED: Final = "watched"
 """In the manifests, stands for each namespace that the operator is confined to."""
-COMMAND: Final = "antiphon-cli"
-"""The field manager of `antiphon install`, and the label managed-by of what it has made."""
 HELM: Final = "Helm"
 OPERATOR: Final = f"{NAME_LABEL}=antiphon-operator"
 """Selects the objects of an operator, whoever installed it."""

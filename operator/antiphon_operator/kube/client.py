@@ -43,9 +43,12 @@ class Kube:
         fence: Fence | None = None,
         retries: Retries | None = None,
         chance: Chance = random.random,
+        manager: str = MANAGER,
     ) -> None:
+        """`manager`: as whom we write; what one manager applies, another one does not take away."""
         self.connection = connection
         self.chance = chance
+        self._manager = manager
         self._retries = retries or Retries()
         self._write_middlewares = connection.middlewares(fence_middleware(fence)) if fence else None
 
@@ -96,23 +99,23 @@ class Kube:
         Returns what is stored. ConflictError where a field is somebody else's, unless `force`.
         """
         path = object_path(resource, name_of(obj), namespace_of(obj), subresource)
-        path = with_query(path, fieldManager=MANAGER, force="true" if force else "")
+        path = with_query(path, fieldManager=self._manager, force="true" if force else "")
         return _object(await self._write("PATCH", path, obj, _APPLY, idempotent=True))
 
     async def create(self, resource: Resource, obj: Obj) -> Obj:
         """AlreadyExistsError where there is one. Repeated by nobody after a lost answer: it may be there."""
-        path = with_query(collection_path(resource, namespace_of(obj)), fieldManager=MANAGER)
+        path = with_query(collection_path(resource, namespace_of(obj)), fieldManager=self._manager)
         return _object(await self._write("POST", path, obj, _JSON))
 
     async def replace(self, resource: Resource, obj: Obj, *, subresource: str = "") -> Obj:
         """ConflictError where it changed since its resourceVersion."""
         path = object_path(resource, name_of(obj), namespace_of(obj), subresource)
-        return _object(await self._write("PUT", with_query(path, fieldManager=MANAGER), obj, _JSON))
+        return _object(await self._write("PUT", with_query(path, fieldManager=self._manager), obj, _JSON))
 
     async def merge_patch(
         self, resource: Resource, name: str, namespace: str, change: Obj, *, subresource: str = ""
     ) -> Obj:
-        path = with_query(object_path(resource, name, namespace, subresource), fieldManager=MANAGER)
+        path = with_query(object_path(resource, name, namespace, subresource), fieldManager=self._manager)
         return _object(await self._write("PATCH", path, change, _MERGE))
 
     async def delete(

@@ -25,7 +25,7 @@ _RELEASE_SECONDS = 2.0
 
 
 class LeaseStore(Protocol):
-    """Where the Lease is. All raise ApiError; ConflictError or NotFoundError where another was faster."""
+    """Where the Lease is. All raise ApiError; ConflictError where another was faster, NotFoundError without its namespace."""
 
     async def read(self) -> Obj | None: ...
 
@@ -149,11 +149,11 @@ class LeaseElection:
             return
         try:
             await self._do(step, now)
-        except (ConflictError, NotFoundError) as error:
+        except ConflictError as error:
             log.info("the Lease %s was written by another: %s", self._name, error)
             self._candidacy.refused(self._now())
         except (ApiError, TimeoutError) as error:
-            level = logging.WARNING if isinstance(error, ForbiddenError) else logging.INFO
+            level = logging.WARNING if isinstance(error, (ForbiddenError, NotFoundError)) else logging.INFO
             log.log(level, "the Lease %s: %s", self._name, str(error) or "no answer in time")
             self._candidacy.unanswered(self._now())
 

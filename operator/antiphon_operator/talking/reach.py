@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
+
 from antiphon_operator.kube.access import load_access
 from antiphon_operator.kube.client import Kube
 from antiphon_operator.kube.errors import AccessError, ApiError, ForbiddenError
@@ -20,9 +22,12 @@ from antiphon_operator.kube.session import Connection
 from antiphon_operator.names import VOICE_PORT
 from antiphon_operator.objects import Obj, name_of, namespace_of
 from antiphon_operator.talking.errors import NotReachedError, UnreadableError
+from antiphon_operator.talking.wire import headers
 
 CONNECT_SECONDS = 1.0
+ANSWER_SECONDS = 3.0
 FORWARD_SECONDS = 15.0
+_SOMETHING_ELSE = "is answered by something else here"
 _FORWARDED = re.compile(r"Forwarding from (127\.0\.0\.1|\[::1\]):(\d+) ->")
 
 
@@ -93,24 +98,25 @@ async def find(wanted: Wanted) -> Found:
 
 
 @asynccontextmanager
-async def reached(found: Found, wanted: Wanted, remark: Callable[[str], None]) -> AsyncIterator[str]:
+async def reached(found: Found, wanted: Wanted, key: str | None, remark: Callable[[str], None]) -> AsyncIterator[str]:
     """Address of the agent, for as long as the context lasts. Raises NotReachedError."""
+    name = name_of(found.agent)
     if found.trouble:
         remark(found.trouble)
     if not found.address:
-        raise NotReachedError(
-            f"{name_of(found.agent)} has no Service yet; `antiphon describe {name_of(found.agent)}` tells why"
-        )
-    if await _answers(found.address):
+        raise NotReachedError(f"{name} has no Service yet; `antiphon describe {name}` tells why")
+    other = await _who_else(found, key)
+    if other is None:
         yield url(found.address)
         return
     program = kubectl()
     if program is None:
         raise NotReachedError(
-            f"{name_of(found.agent)}'s address in the cluster, {found.address}, does not answer here, and there is no kubectl to"
-            " forward a port with; install kubectl, or give an address that can be reached with --url"
+            f"{name}'s address in the cluster, {found.address}, {other}, and there is no kubectl to forward a port with;"
+            " install kubectl, or give an address that can be reached with --url"
         )
-    async with forwarded([program, *_options(wanted)], name_of(found.agent), namespace_of(found.agent)) as address:
+    remark(f"{name}'s address in the cluster, {found.address}, {other}; a port is forwarded")
+    async with forwarded([program, *_options(wanted)], name, namespace_of(found.agent)) as address:
         yield address
 
 
@@ -186,14 +192,23 @@ async def _agent(kube: Kube, name: str | None, namespace: str) -> Obj:
     return agents[0]
 
 
-async def _answers(address: str) -> bool:
-    with contextlib.suppress(OSError, TimeoutError):
-        async with asyncio.timeout(CONNECT_SECONDS):
-            _, writer = await asyncio.open_connection(address, VOICE_PORT)
-            writer.close()
-            await writer.wait_closed()
-            return True
-    return False
+async def _who_else(found: Found, key: str | None) -> str | None:
+    """None where the agent itself answers. Addresses of a cluster may mean something else here: another cluster's, a LAN's."""
+    timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS, sock_connect=CONNECT_SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as http,
+            http.get(f"{url(found.address)}/v1/models", headers=headers(key)) as answer,
+        ):
+            if answer.status == 401 and found.key_hint:
+                return None
+            models = (await answer.json())["data"] if answer.status == 200 else []
+            names = [model["id"] for model in models]
+    except (aiohttp.ClientConnectorError, TimeoutError, OSError):
+        return "does not answer here"
+    except (aiohttp.ClientError, ValueError, KeyError, TypeError):
+        return _SOMETHING_ELSE
+    return None if name_of(found.agent) in names else _SOMETHING_ELSE
 
 
 def _options(wanted: Wanted) -> list[str]:

@@ -15,7 +15,6 @@ from antiphon_operator.talking.errors import LostError, NoKeyError, NotReachedEr
 OPEN_SECONDS = 10.0
 _PATH = "/v1/realtime"
 _TRY_LATER = 1013
-_WANT_A_KEY = (401, 403)
 _HEARTBEAT_SECONDS = 20.0
 Event = Mapping[str, Any]
 
@@ -95,7 +94,7 @@ async def _connected(http: aiohttp.ClientSession, base: str, key: str | None) ->
     try:
         return await http.ws_connect(url, headers=headers(key), max_msg_size=0, heartbeat=_HEARTBEAT_SECONDS)
     except aiohttp.WSServerHandshakeError as error:
-        if error.status in _WANT_A_KEY:
+        if error.status == 401:
             raise no_key(key) from error
         raise _refused_handshake(url, error) from error
 
