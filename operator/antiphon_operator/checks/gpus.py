@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from antiphon_operator.checks.check import Finding, failed, few, ok, skipped, warning, worst
+from antiphon_operator.checks.check import Finding, counted, failed, few, ok, skipped, warning, worst
 from antiphon_operator.checks.cluster import Cluster, NotServedError
 from antiphon_operator.kube.resources import DEVICE_CLASSES, GPU_POOLS, NODES, RESOURCE_SLICES
 from antiphon_operator.objects import Obj, labels_of, name_of
@@ -32,7 +32,7 @@ async def check_gpu_nodes(cluster: Cluster) -> Finding:
     findings = [*_bare(node for node in gpu_nodes if name_of(node) not in sliced), *_away(gpu_nodes)]
     offers = offers_of(gpu_nodes)
     told = few(_counted(offer) for offer in offers)
-    return worst(findings, ok(f"{len(gpu_nodes)} nodes{f': {told}' if told else ', by claims'}"))
+    return worst(findings, ok(f"{counted(len(gpu_nodes), 'node')}{f': {told}' if told else ', by claims'}"))
 
 
 async def check_mig(cluster: Cluster) -> Finding:
@@ -40,7 +40,7 @@ async def check_mig(cluster: Cluster) -> Finding:
     nodes = [node for node in nodes if labels_of(node).get("nvidia.com/mig.capable") != "false"]
     if not nodes:
         return skipped("no node has GPUs that are cut by MIG")
-    return worst(_uncut(nodes), ok(f"{len(nodes)} nodes are cut as they should be"))
+    return worst(_uncut(nodes), ok(f"{counted(len(nodes), 'node')} cut as wanted"))
 
 
 async def check_dra(cluster: Cluster) -> Finding:
@@ -54,7 +54,9 @@ async def check_dra(cluster: Cluster) -> Finding:
     classes = {name_of(found) for found in await cluster.all_of(DEVICE_CLASSES)}
     missing = [name for name in CLASSES if name not in classes]
     if slices and not missing:
-        return ok(f"{len(slices)} slices of driver {DRIVER} on {len(set(map(_node_of, slices)))} nodes")
+        return ok(
+            f"{counted(len(slices), 'slice')} of driver {DRIVER} on {counted(len(set(map(_node_of, slices))), 'node')}"
+        )
     lacks = few([*([] if slices else [f"slices of driver {DRIVER}"]), *(f"DeviceClass {name}" for name in missing)])
     if not pools:
         return ok(f"served, without {lacks}; no GPUPool asks for it")

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from antiphon_operator.checks.check import Finding, failed, few, ok, warning, worst
+from antiphon_operator.checks.check import Finding, counted, failed, few, ok, warning, worst
 from antiphon_operator.checks.cluster import OPERATOR, Cluster
 from antiphon_operator.kube.errors import ForbiddenError
 from antiphon_operator.kube.resources import DEPLOYMENTS, LEASES
@@ -130,7 +130,7 @@ def _running(
 ) -> Iterator[str]:
     for deployment in deployments:
         ready = (deployment.get("status") or {}).get("readyReplicas") or 0
-        yield f"{namespace_of(deployment)}/{name_of(deployment)} has {ready} ready replicas"
+        yield f"{namespace_of(deployment)}/{name_of(deployment)} has {counted(ready, 'ready replica')}"
     if not deployments:
         yield f"one runs outside of the cluster, or without the label of the chart ({cluster.scope.operator_namespace})"
     for *_, lease in found:

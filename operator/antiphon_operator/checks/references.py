@@ -14,7 +14,7 @@ from antiphon_crds.policy import SLAPolicy
 from antiphon_crds.pool import GPUPool
 from antiphon_crds.problems import field_path
 from antiphon_crds.voicemodel import VoiceModel
-from antiphon_operator.checks.check import Finding, failed, ok, skipped, warning, worst
+from antiphon_operator.checks.check import Finding, counted, failed, ok, skipped, warning, worst
 from antiphon_operator.checks.cluster import Cluster
 from antiphon_operator.kube.errors import ForbiddenError
 from antiphon_operator.kube.resources import GPU_POOLS, SECRETS, SLA_POLICIES, VOICE_MODELS, Resource
@@ -43,7 +43,7 @@ async def check_references(cluster: Cluster) -> Finding:
     known = list(_read(VoiceAgent, agents, unreadable))
     findings = [*unreadable, *(finding for agent in known for finding in _unfit(agent, catalog))]
     findings += [finding for agent in known for finding in await _absent(cluster, agent)]
-    return worst(findings, ok(f"all that {len(agents)} agents name is there and fits together"))
+    return worst(findings, ok(f"{counted(len(agents), 'agent')}: all that is named is there and fits together"))
 
 
 async def check_storage(cluster: Cluster) -> Finding:
@@ -59,7 +59,7 @@ async def check_storage(cluster: Cluster) -> Finding:
     claims = [claim for claim in found if claim is not None]
     classes = await cluster.all_of(STORAGE_CLASSES)
     findings = [finding for claim in claims for finding in _unbound(claim, classes)]
-    return worst(findings, ok(f"{len(claims)} claims with models are bound, or will be when their pods come"))
+    return worst(findings, ok(f"{counted(len(claims), 'claim')} with models: bound, or will be when pods come"))
 
 
 def _read(kind: type[C], objects: Iterable[Obj], unreadable: list[Finding]) -> Iterator[C]:

@@ -168,6 +168,11 @@ def _ready(seen: Seen, groups: Sequence[GroupStatus], found: Sequence[Trouble]) 
     return verdict(reasons.STARTING, [f"no pod of {names} is ready yet", *said[:1]])
 
 
+def _held_back(seen: Seen) -> bool:
+    """It is not becoming what it is wanted to be."""
+    return seen.judgement.plan is None or seen.judgement.accepted.reason is not reasons.VALID
+
+
 def _needed(seen: Seen, groups: Sequence[GroupStatus]) -> list[GroupStatus]:
     """Groups without which a call fails: all but those that only take another's overflow."""
     resolution = seen.judgement.resolution
@@ -182,7 +187,7 @@ def _sla_met(seen: Seen) -> Verdict:
 
 def _steady(seen: Seen, groups: Sequence[GroupStatus], found: Sequence[Trouble]) -> Verdict:
     """With what is in the way of a change, where something is."""
-    if seen.judgement.plan is None:
+    if _held_back(seen):
         return verdict(reasons.HELD_BACK)
     for group in groups:
         if (unsteady := _unsteady(group, _deployment(seen, group.name))) is not None:
@@ -221,9 +226,8 @@ def _phase(seen: Seen, groups: Sequence[GroupStatus], ready: Verdict, found: Seq
     if ready.reason is reasons.STOPPED:
         return "Stopped"
     if ready.reason is reasons.SERVING:
-        held_back = seen.judgement.plan is None
         failing = bool(found) and any(group.ready_replicas < group.replicas for group in groups)
-        return "Degraded" if held_back or failing else "Ready"
+        return "Degraded" if _held_back(seen) or failing else "Ready"
     if seen.judgement.accepted.reason is not reasons.VALID:
         return "Invalid"
     if seen.judgement.plan is None or ready.reason is reasons.UNSCHEDULABLE:

@@ -106,11 +106,11 @@ def test_agents_that_keep_no_models_on_claims_need_no_storage(world: Any, found:
 @pytest.mark.parametrize(
     ("phase", "spec", "classes", "result", "says"),
     [
-        ("Bound", {}, [], ok, "1 claims"),
+        ("Bound", {}, [], ok, "1 claim with models"),
         ("Pending", {}, [], failed, "no StorageClass and there is no default one"),
         ("Pending", {"storageClassName": "fast"}, [("slow", "Immediate")], failed, "StorageClass fast, which does not"),
         ("Pending", {"storageClassName": "slow"}, [("slow", "Immediate")], warning, "waits for a volume"),
-        ("Pending", {"storageClassName": "slow"}, [("slow", "WaitForFirstConsumer")], ok, "1 claims"),
+        ("Pending", {"storageClassName": "slow"}, [("slow", "WaitForFirstConsumer")], ok, "1 claim with models"),
         ("Lost", {}, [], failed, "has lost its volume"),
     ],
 )

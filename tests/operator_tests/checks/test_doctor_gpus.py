@@ -53,7 +53,7 @@ def test_gpus_that_a_driver_publishes_need_no_device_plugin(world: Any, found: A
     world.add(node("claims", labels=PRESENT))
     world.add(resource_slice("claims", mig_device(0, 0, "1g.18gb", "16Gi")))
     finding = found("gpu-nodes")
-    assert (finding.result, finding.message) == (ok, "1 nodes, by claims")
+    assert (finding.result, finding.message) == (ok, "1 node, by claims")
 
 
 def test_nodes_that_can_not_be_used_are_told(world: Any, found: Any) -> None:
@@ -86,8 +86,8 @@ def test_nodes_that_were_cut_are_well(world: Any, found: Any) -> None:
         ({STRATEGY: "mixed", WANTED: "all-1g.18gb"}, {"mig_1g_18gb": 7}, warning, "has not answered"),
         (MIXED, {}, failed, "strategy mixed and no partition"),
         (MIXED, {"mig_1g_18gb": 0}, failed, "strategy mixed and no partition"),
-        (MIXED, {"gpu": 8}, ok, "1 nodes"),
-        ({STRATEGY: "single", WANTED: "all-1g.18gb", STATE: "success"}, {"gpu": 7}, ok, "1 nodes"),
+        (MIXED, {"gpu": 8}, ok, "1 node cut as wanted"),
+        ({STRATEGY: "single", WANTED: "all-1g.18gb", STATE: "success"}, {"gpu": 7}, ok, "1 node cut as wanted"),
         ({STRATEGY: "none", "nvidia.com/mig.capable": "false"}, {"gpu": 1}, skipped, "no node"),
     ],
 )
@@ -112,7 +112,7 @@ def driver(world: Any) -> None:
 def test_a_driver_that_publishes_slices_is_well(world: Any, found: Any) -> None:
     driver(world)
     finding = found("dra")
-    assert (finding.result, finding.message) == (ok, "1 slices of driver gpu.nvidia.com on 1 nodes")
+    assert (finding.result, finding.message) == (ok, "1 slice of driver gpu.nvidia.com on 1 node")
 
 
 def test_without_a_driver_only_pools_that_ask_for_claims_fail(world: Any, found: Any) -> None:

@@ -21,6 +21,7 @@ async def _stand_in(
     host: str = "127.0.0.1",
     port: int = 0,
     figures: Any = None,
+    name: str = "hello",
 ) -> AsyncIterator[str]:
     """A server whose WebSocket does what the script does, or whose handshake is refused."""
 
@@ -36,8 +37,14 @@ async def _stand_in(
     async def latency(_: web.Request) -> web.Response:
         return web.json_response(figures) if figures is not None else web.Response(status=404)
 
+    async def models(_: web.Request) -> web.Response:
+        if handshake is not None and handshake.status == 401:
+            return web.Response(status=401)
+        return web.json_response({"object": "list", "data": [{"id": name, "object": "model"}]})
+
     app = web.Application()
-    app.add_routes([web.get("/v1/realtime", realtime), web.get("/page/latency", latency)])
+    routes = {"/v1/realtime": realtime, "/v1/models": models, "/page/latency": latency}
+    app.add_routes([web.get(path, handler) for path, handler in routes.items()])
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, host, port)

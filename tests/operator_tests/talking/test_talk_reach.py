@@ -76,7 +76,7 @@ def test_the_service_is_asked_directly_where_it_can_be_reached(tmp_path: Path, s
     async def story(wanted: Wanted, client: Client) -> None:
         await serve_at(client, "hello", ADDRESS)
         remarks: list[str] = []
-        async with stand_in(host=ADDRESS, port=8080), reached(await find(wanted), wanted, remarks.append) as base:
+        async with stand_in(host=ADDRESS, port=8080), reached(await find(wanted), wanted, None, remarks.append) as base:
             assert base == f"http://{ADDRESS}:8080"
         assert remarks == ["hello has no status yet: is the operator running? `antiphon doctor` tells"]
 
@@ -102,7 +102,7 @@ def test_what_is_not_there_is_told_so(tmp_path: Path) -> None:
             await find(Wanted(None, "elsewhere", wanted.kubeconfig))
         await client.ask("POST", _AGENTS, agent("hello"))
         with pytest.raises(NotReachedError, match="no Service yet"):
-            async with reached(await find(wanted), wanted, lambda _: None):
+            async with reached(await find(wanted), wanted, None, lambda _: None):
                 pass
 
     asyncio.run(with_agents(tmp_path, story))
@@ -167,7 +167,7 @@ def test_else_a_port_is_forwarded_for_as_long_as_it_is_needed(tmp_path: Path, mo
 
     async def story(wanted: Wanted, client: Client) -> None:
         await serve_at(client, "hello", NOBODY)
-        async with reached(await find(wanted), wanted, lambda _: None) as base:
+        async with reached(await find(wanted), wanted, None, lambda _: None) as base:
             assert base == "http://127.0.0.1:4321"
         arguments = (tmp_path / "arguments").read_text().split()
         assert arguments[:2] == ["--kubeconfig", str(wanted.kubeconfig)]
@@ -178,13 +178,31 @@ def test_else_a_port_is_forwarded_for_as_long_as_it_is_needed(tmp_path: Path, mo
     asyncio.run(with_agents(tmp_path, story, "hello"))
 
 
+def test_an_address_that_is_something_elses_here_is_not_talked_to(
+    tmp_path: Path, monkeypatch: Any, stand_in: Any
+) -> None:
+    put_kubectl(tmp_path, "echo 'Forwarding from 127.0.0.1:4321 -> 8080'; exec sleep 60", monkeypatch)
+
+    async def story(wanted: Wanted, client: Client) -> None:
+        await serve_at(client, "hello", ADDRESS)
+        remarks: list[str] = []
+        async with (
+            stand_in(host=ADDRESS, port=8080, name="stranger"),
+            reached(await find(wanted), wanted, None, remarks.append) as base,
+        ):
+            assert base == "http://127.0.0.1:4321"
+        assert f"{ADDRESS}, is answered by something else here; a port is forwarded" in remarks[-1]
+
+    asyncio.run(with_agents(tmp_path, story, "hello"))
+
+
 def test_a_forward_that_fails_says_kubectls_words(tmp_path: Path, monkeypatch: Any) -> None:
     put_kubectl(tmp_path, "echo 'error: pod is not running' >&2; exit 1", monkeypatch)
 
     async def story(wanted: Wanted, client: Client) -> None:
         await serve_at(client, "hello", NOBODY)
         with pytest.raises(NotReachedError, match="port-forward to hello failed: error: pod is not running"):
-            async with reached(await find(wanted), wanted, lambda _: None):
+            async with reached(await find(wanted), wanted, None, lambda _: None):
                 pass
 
     asyncio.run(with_agents(tmp_path, story, "hello"))
@@ -196,7 +214,7 @@ def test_without_kubectl_it_says_what_else_can_be_done(tmp_path: Path, monkeypat
     async def story(wanted: Wanted, client: Client) -> None:
         await serve_at(client, "hello", NOBODY)
         with pytest.raises(NotReachedError, match="no kubectl to forward a port with; install kubectl"):
-            async with reached(await find(wanted), wanted, lambda _: None):
+            async with reached(await find(wanted), wanted, None, lambda _: None):
                 pass
 
     asyncio.run(with_agents(tmp_path, story, "hello"))
