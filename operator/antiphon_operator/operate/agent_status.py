@@ -223,7 +223,7 @@ def _tuned(seen: Seen) -> Verdict:
 def _phase(seen: Seen, groups: Sequence[GroupStatus], ready: Verdict, found: Sequence[Trouble]) -> str:
     if ready.reason is reasons.GOING:
         return "Draining"
-    if ready.reason is reasons.STOPPED:
+    if ready.reason is reasons.STOPPED and not _held_back(seen):
         return "Stopped"
     if ready.reason is reasons.SERVING:
         failing = bool(found) and any(group.ready_replicas < group.replicas for group in groups)
