@@ -72,7 +72,7 @@ async def _are_complete(fleet: Fleet, agents: int) -> bool:
     return True
 
 
-async def settled(fleet: Fleet, timeout_seconds: float = 120) -> None:
+async def settled(fleet: Fleet, timeout_seconds: float = 600) -> None:
     """Until no agent and no Deployment has changed for three seconds."""
     last = time.perf_counter() + timeout_seconds
     before: list[Revisions] = []

@@ -91,6 +91,7 @@ class Reflector:
     ) -> None:
         """`may_be_absent`: a resource that the cluster does not serve counts as empty, and as synced."""
         self.resource = resource
+        self.namespace = namespace
         self._kube = kube
         self._scope = Scope(resource, namespace, labels, fields)
         self._on_event = on_event

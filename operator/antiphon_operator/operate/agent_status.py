@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from antiphon_crds.agent_status import GroupStatus, StageStatus
 from antiphon_operator.kube.resources import DEPLOYMENTS, Resource
-from antiphon_operator.names import VOICE_PORT, child_name, group_selector
+from antiphon_operator.names import CONTROL_PORT, VOICE_PORT, child_name, group_selector
 from antiphon_operator.objects import Obj, is_going, name_of, namespace_of
 from antiphon_operator.operate import reasons
 from antiphon_operator.operate.conditions import Verdict, conditions, verdict
@@ -28,6 +28,8 @@ class Heard:
     pods_total: int = 0
     refusals: tuple[str, ...] = ()
     """Why pods refuse the tuning that is wanted."""
+    unreached: int = 0
+    """Ready pods that do not answer."""
     starting: str = ""
     """What a pod that is not ready yet says of itself."""
 
@@ -137,9 +139,13 @@ def _of_first_group(seen: Seen, groups: Sequence[GroupStatus]) -> Obj:
 def _heard(seen: Seen) -> Obj:
     stages = {stage.stage: stage for heard in seen.heard.values() for stage in heard.stages}
     found: Obj = {"stages": [stage.to_manifest() for stage in stages.values()]}
-    if seen.heard:
+    generation = max((heard.tuning_generation for heard in seen.heard.values()), default=0)
+    before = (seen.agent.get("status") or {}).get("tuning")
+    if seen.judgement.plan is None and not generation and before:
+        found["tuning"] = before  # who leads anew knows of none while there is no plan
+    elif seen.heard:
         found["tuning"] = {
-            "generation": max(heard.tuning_generation for heard in seen.heard.values()),
+            "generation": generation,
             "podsApplied": sum(heard.pods_applied for heard in seen.heard.values()),
             "podsTotal": sum(heard.pods_total for heard in seen.heard.values()),
         }
@@ -213,6 +219,9 @@ def _tuned(seen: Seen) -> Verdict:
     refusals = [refusal for heard in seen.heard.values() for refusal in heard.refusals]
     if refusals:
         return verdict(reasons.TUNING_REFUSED, refusals[:3])
+    unreached = sum(heard.unreached for heard in seen.heard.values())
+    if unreached:
+        return verdict(reasons.PODS_UNREACHABLE, [f"{unreached} ready pods do not answer on port {CONTROL_PORT}"])
     behind = [heard for heard in seen.heard.values() if heard.pods_applied < heard.pods_total]
     if behind:
         applied, total = sum(heard.pods_applied for heard in behind), sum(heard.pods_total for heard in behind)

@@ -13,7 +13,7 @@ from antiphon_operator.objects import Obj, is_going, name_of, namespace_of, uid_
 from antiphon_operator.operate import reasons
 from antiphon_operator.operate.conditions import Verdict, verdict
 from antiphon_operator.operate.difference import differs, digest_of, owned_by, stale
-from antiphon_operator.operate.world import World, agent_key_of, key_of
+from antiphon_operator.operate.world import Key, World, agent_key_of, key_of
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,11 @@ class Outcome:
     """Something has to go first; the next visit goes on."""
 
     @property
+    def is_whole(self) -> bool:
+        """All children are as they shall be."""
+        return self.against is None and not self.again
+
+    @property
     def changed(self) -> bool:
         return bool(self.applied or self.deleted)
 
@@ -47,6 +52,8 @@ class Applier:
         self._world = world
         self._left_as: dict[str, tuple[str, str]] = {}
         """Of each child, by uid: its version after our last write, and the digest of what we wrote."""
+        self._making: dict[tuple[Resource, Key], Key | None] = {}
+        """Children that are being made just now, and for which agent: all are ours to the API server, which sees no conflict."""
 
     async def become(self, agent_uid: str, wanted: Sequence[Obj], before_fewer: BeforeFewer) -> Outcome:
         """In the order of `wanted`; what is left over goes last."""
@@ -71,8 +78,10 @@ class Applier:
     async def _settle(self, agent_uid: str, wanted: Obj, before_fewer: BeforeFewer, outcome: Outcome) -> None:
         resource = _BY_KIND[wanted["kind"]]
         found = self._world.store(resource).get(key_of(wanted))
-        if found is not None and agent_key_of(found) != agent_key_of(wanted):
-            told = f"{resource.kind} {name_of(wanted)} belongs to agent {(agent_key_of(found) or ('', '?'))[1]}"
+        agent = agent_key_of(wanted)
+        owner = agent_key_of(found) if found is not None else self._making.get((resource, key_of(wanted)), agent)
+        if owner != agent:
+            told = f"{resource.kind} {name_of(wanted)} belongs to agent {(owner or ('', '?'))[1]}"
             outcome.against = verdict(reasons.NAME_TAKEN, [told])
             return
         if found is not None and (stale(found, agent_uid) or is_going(found)):
@@ -93,8 +102,11 @@ class Applier:
 
     async def _apply(self, resource: Resource, wanted: Obj, found: Obj | None, outcome: Outcome) -> None:
         """What nobody was seen to have made is not taken by force: it may be somebody else's."""
+        made = (resource, key_of(wanted))
+        self._making[made] = agent_key_of(wanted)
         try:
             answer = await self._written(resource, wanted, found)
+            self._world.accept(resource, answer)
         except ConflictError as error:
             if found is not None:
                 raise
@@ -103,7 +115,8 @@ class Applier:
         except (InvalidError, ForbiddenError) as error:
             outcome.against = verdict(reasons.REFUSED, [f"{resource.kind} {name_of(wanted)}: {error.message}"])
             return
-        self._world.put(resource, answer)
+        finally:
+            self._making.pop(made, None)
         self._left_as[uid_of(answer)] = (answer["metadata"]["resourceVersion"], digest_of(wanted))
         outcome.applied.append(answer)
 

@@ -79,6 +79,6 @@ class CatalogTeller:
             "status": status,
         }
         try:
-            self._world.put(resource, await self._kube.apply(resource, body, force=True, subresource="status"))
+            self._world.accept(resource, await self._kube.apply(resource, body, force=True, subresource="status"))
         except (NotFoundError, ConflictError) as error:
             log.info("%s %s went meanwhile: %s", resource, raw["metadata"]["name"], error)

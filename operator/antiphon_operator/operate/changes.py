@@ -17,8 +17,8 @@ def same(before: Mapping[str, Any], after: Obj) -> bool:
 
 
 def _gone(before: Mapping[str, Any], after: Obj) -> set[str]:
-    """Fields of ours that are no longer said."""
-    return {name for name in ("stages", "groups", "tuning", "partition", "selector") if name in before} - after.keys()
+    """Fields of ours that are no longer said. Empty lists are the API server's own: their default."""
+    return {name for name in ("stages", "groups", "tuning", "partition", "selector") if before.get(name)} - after.keys()
 
 
 def only_counts(before: Mapping[str, Any], after: Obj) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from antiphon_operator.names import CONTENT_ANNOTATION
-from antiphon_operator.objects import Obj, annotations_of, uid_of
+from antiphon_operator.objects import Obj, annotations_of, is_going, labels_of, uid_of
 
 
 def digest_of(child: Obj) -> str:
@@ -49,3 +49,14 @@ def stale(found: Obj, agent_uid: str) -> bool:
 
 def same_object(one: Obj, other: Obj) -> bool:
     return uid_of(one) == uid_of(other)
+
+
+def asks_otherwise(before: Obj, after: Obj) -> bool:
+    """Whether an object of ours asks for something else. Not by its status, which is ours."""
+    return (
+        uid_of(before) != uid_of(after)
+        or before["metadata"].get("generation") != after["metadata"].get("generation")
+        or is_going(before) != is_going(after)
+        or annotations_of(before) != annotations_of(after)
+        or labels_of(before) != labels_of(after)
+    )

@@ -15,7 +15,8 @@ from antiphon_operator.kube.resources import (
     VOICE_MODELS,
     Resource,
 )
-from antiphon_operator.objects import Obj, annotations_of, is_going, labels_of, version_of
+from antiphon_operator.objects import Obj, labels_of, version_of
+from antiphon_operator.operate.difference import asks_otherwise
 from antiphon_operator.operate.due import DueQueue
 from antiphon_operator.operate.reconciling import Due
 from antiphon_operator.operate.settings import OperatorSettings
@@ -71,7 +72,7 @@ class Herald:
 
     def _mark(self, resource: Resource, before: Obj | None, obj: Obj, gone: bool) -> None:
         if resource in _SPECIFIED:
-            if gone or before is None or _asks_otherwise(before, obj):
+            if gone or before is None or asks_otherwise(before, obj):
                 self._mark_asked(resource, obj)
         elif resource in _PLACES:
             if gone or before is None or _offers_otherwise(resource, before, obj):
@@ -79,7 +80,7 @@ class Herald:
         elif resource is RESOURCE_CLAIMS:
             self._mark_pools()
         elif (agent := agent_key_of(obj)) is not None:
-            self._mark_owner(resource, agent, obj)
+            self._mark_owner(resource, agent, obj, gone)
 
     def _mark_asked(self, resource: Resource, obj: Obj) -> None:
         if resource is VOICE_AGENTS:
@@ -87,12 +88,13 @@ class Herald:
         else:
             self._mark_users(resource, obj)
 
-    def _mark_owner(self, resource: Resource, agent: Key, obj: Obj) -> None:
+    def _mark_owner(self, resource: Resource, agent: Key, obj: Obj, gone: bool) -> None:
+        """A child that goes may do so because its agent went, which is heard a little later."""
         if resource is PODS:
             self._due.mark(agent_due(agent), self._settings.pods_settle_seconds)
             self._mark_pools()
         elif not self.is_visited(agent, obj):
-            self._due.mark(agent_due(agent))
+            self._due.mark(agent_due(agent), self._settings.pods_settle_seconds if gone else 0.0)
 
     def _mark_users(self, resource: Resource, obj: Obj) -> None:
         self._due.mark((resource.plural, key_of(obj)), self._settings.catalog_settle_seconds)
@@ -111,17 +113,6 @@ class Herald:
     def _mark_pools(self) -> None:
         for key in self._world.pools.names():
             self._due.mark((GPU_POOLS.plural, key), self._settings.catalog_settle_seconds)
-
-
-def _asks_otherwise(before: Obj, after: Obj) -> bool:
-    """Not by its status, which is ours."""
-    return (
-        before["metadata"].get("uid") != after["metadata"].get("uid")
-        or before["metadata"].get("generation") != after["metadata"].get("generation")
-        or is_going(before) != is_going(after)
-        or annotations_of(before) != annotations_of(after)
-        or labels_of(before) != labels_of(after)
-    )
 
 
 def _offers_otherwise(resource: Resource, before: Obj, after: Obj) -> bool:

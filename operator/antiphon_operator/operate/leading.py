@@ -55,6 +55,7 @@ class Leading:
         self._herald.is_visited = self._agents.hears
         self._catalog = CatalogTeller(kube, self.world, utc_now)
         self.watches = Watches(kube, self._herald, settings, metrics, on_started, on_told_to_end)
+        self.world.on_accept = self.watches.accept
         self.is_ready = False
 
     async def run(self) -> None:

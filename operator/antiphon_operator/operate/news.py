@@ -30,6 +30,9 @@ _QUIET = {
 }
 """Reasons that are no news when they come up first: they are how every agent begins."""
 
+_NEWS_OF_STEADY = {reasons.ROLLING_OUT.name, reasons.TUNING_REFUSED.name, reasons.PODS_UNREACHABLE.name}
+"""The others come and go with every change."""
+
 
 def news(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Told]:
     """A condition that changed its reason, and replicas that are wanted otherwise. Of a new agent only what is wrong."""
@@ -44,7 +47,7 @@ def news(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Told]:
 
 def _worth_telling(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     if new["type"] == reasons.STEADY:
-        return new["reason"] in (reasons.ROLLING_OUT.name, reasons.TUNING_REFUSED.name)
+        return new["reason"] in _NEWS_OF_STEADY
     if new["reason"] not in _QUIET:
         return True
     return old.get("status") == "False" and new["status"] == "True"

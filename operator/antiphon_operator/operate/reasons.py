@@ -145,6 +145,13 @@ TUNING_REFUSED = _reason(
     "A pod refuses the last tuning, for instance for lack of memory; it runs on with the one before.",
     "The message is the pod's.",
 )
+PODS_UNREACHABLE = _reason(
+    STEADY,
+    "PodsUnreachable",
+    "False",
+    "Ready pods do not answer the operator on their control port: they serve calls, and can't be tuned or counted.",
+    "Look for a NetworkPolicy or firewall between the operator's namespace and port 9100 of the pods.",
+)
 HELD_BACK = _reason(
     STEADY, "HeldBack", "False", "The agent is not accepted or not placed: nothing is changed until it is."
 )

@@ -18,6 +18,7 @@ from antiphon_operator.objects import Obj, is_going, labels_of, namespace_of, ui
 from antiphon_operator.operate.agent_status import Heard, Seen, agent_status
 from antiphon_operator.operate.applying import Applier, Outcome
 from antiphon_operator.operate.changes import only_counts, same
+from antiphon_operator.operate.difference import stale
 from antiphon_operator.operate.due import DueQueue
 from antiphon_operator.operate.events import EventRecorder
 from antiphon_operator.operate.judging import Judgement, Situation, Wish, at_rest, judge, unreadable
@@ -118,7 +119,7 @@ class Reconciler:
             if outcome.against:
                 judgement = at_rest(judgement, outcome.against)
                 self._due.mark(("voiceagents", key), self._settings.refused_seconds)
-        self._listen(key, judgement)
+        self._listen(key, judgement.plan if outcome.is_whole else None)
         told = await self._tell(key, raw, judgement)
         heard -= {_version(child) for child in outcome.applied}
         return "changed" if outcome.changed or told else "settled" if judgement.plan else "held"
@@ -142,12 +143,13 @@ class Reconciler:
     # --- what it is to become ---------------------------------------------------------------------------------------
 
     def _situation(self, key: Key, agent: VoiceAgent, raw: Obj) -> Situation:
+        """What is left of another agent of the same name, which is gone, says nothing about this one."""
         world = self._world
         return Situation(
             agent=agent,
             catalog=world.catalog(),
             view=world.view(key[0], self.serves_dra),
-            children=world.children_of(key),
+            children=[(kind, child) for kind, child in world.children_of(key) if not stale(child, uid_of(raw))],
             status=raw.get("status") or {},
             wishes=self.wishes.get(key, {}),
             fresh_token=secrets.token_urlsafe(32),
@@ -190,9 +192,10 @@ class Reconciler:
 
     # --- what is said of it -----------------------------------------------------------------------------------------
 
-    def _listen(self, key: Key, judgement: Judgement) -> None:
+    def _listen(self, key: Key, plan: AgentPlan | None) -> None:
+        """No tuning goes to pods that is not written down: who leads later would count it anew."""
         token = current_token(self._world.children_of(key), key[1])
-        self._voices.attend(key, judgement.plan, self._world.pods_of(key), token)
+        self._voices.attend(key, plan, self._world.pods_of(key), token)
 
     async def _tell(self, key: Key, raw: Obj, judgement: Judgement) -> bool:
         heard: Mapping[str, Heard] = self._voices.heard(key)
@@ -235,7 +238,7 @@ class Reconciler:
         except (NotFoundError, ConflictError) as error:
             log.info("agent %s/%s went meanwhile: %s", *key, error)
             return False
-        self._world.put(VOICE_AGENTS, answer)
+        self._world.accept(VOICE_AGENTS, answer)
         for told in news(raw.get("status") or {}, status):
             await self._events.tell(raw, told)
         if (raw.get("status") or {}).get("sla") != status.get("sla"):

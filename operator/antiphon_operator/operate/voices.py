@@ -12,7 +12,7 @@ from antiphon_operator.operate.agent_status import Heard
 from antiphon_operator.operate.metrics import Metrics
 from antiphon_operator.operate.pod_troubles import is_ready
 from antiphon_operator.operate.world import Key
-from antiphon_operator.pods.control_client import Control
+from antiphon_operator.pods.control_client import Control, RefusedError, UnreachableError, WrongAnswerError
 from antiphon_operator.pods.delivery import Deliveries, Listener
 from antiphon_operator.pods.known import GroupKey, PodAddress, PodKey
 from antiphon_operator.pods.leaving import cost_changes, deletion_costs
@@ -20,6 +20,10 @@ from antiphon_operator.pods.reports import PodReport
 from antiphon_operator.pods.totals import group_totals
 from antiphon_operator.pods.watching import PodWatch
 from antiphon_operator.rendering.plan import AgentPlan
+
+
+_NOT_REACHED = frozenset(kind.reason for kind in (UnreachableError, RefusedError, WrongAnswerError))
+"""What is said of a pod that could not be asked, in other words each time; a status keeps to the number of them."""
 
 
 class Voices:
@@ -97,7 +101,12 @@ class Voices:
             tuning_generation=progress.generation,
             pods_applied=progress.applied,
             pods_total=progress.total,
-            refusals=tuple(f"pod {key.name}: {failure}" for key, failure in progress.failures.items()),
+            refusals=tuple(
+                f"pod {key.name}: {failure}"
+                for key, failure in progress.failures.items()
+                if failure.reason not in _NOT_REACHED
+            ),
+            unreached=sum(failure.reason in _NOT_REACHED for failure in progress.failures.values()),
         )
 
     def _reports(self, pods: Iterable[PodKey]) -> dict[PodKey, PodReport]:

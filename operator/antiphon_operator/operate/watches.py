@@ -20,6 +20,7 @@ from antiphon_operator.kube.resources import (
     Resource,
 )
 from antiphon_operator.names import OURS
+from antiphon_operator.objects import Obj, namespace_of
 from antiphon_operator.operate.herald import Herald
 from antiphon_operator.operate.metrics import Metrics
 from antiphon_operator.operate.own_kinds import OWN_KINDS, OwnKinds
@@ -88,6 +89,12 @@ class Watches:
         for reflector in self._reflectors:
             yield str(reflector.resource), reflector.age_seconds()
         yield str(VOICE_AGENTS), asyncio.get_running_loop().time() - self._heard_own
+
+    def accept(self, resource: Resource, obj: Obj) -> None:
+        """The answer to a write of ours."""
+        for reflector in self._reflectors:
+            if reflector.resource is resource and reflector.namespace in ("", namespace_of(obj)):
+                reflector.accept(obj)
 
     def saw_request(self, verb: str, resource: str, code: int) -> None:
         if code == 200 and verb in ("watch", "list") and resource == str(VOICE_AGENTS):

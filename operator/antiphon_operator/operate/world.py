@@ -5,8 +5,8 @@ Whoever watches puts objects in; who reconciles looks things up. An object is ne
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -31,7 +31,8 @@ from antiphon_operator.kube.resources import (
     Resource,
 )
 from antiphon_operator.names import AGENT_LABEL
-from antiphon_operator.objects import Obj, labels_of, name_of, namespace_of, uid_of, version_of
+from antiphon_operator.objects import Obj, annotations_of, labels_of, name_of, namespace_of, uid_of, version_of
+from antiphon_operator.operate.difference import asks_otherwise
 from antiphon_operator.placing.place import ClusterView
 from antiphon_policies.resolution import Catalog
 
@@ -39,6 +40,9 @@ Key = tuple[str, str]
 """Namespace (empty where there is none) and name."""
 
 Kind = TypeVar("Kind", bound=Contract)
+
+_MOST_GONE = 4096
+"""Objects that are remembered to be gone. An answer to a write is late by seconds: so many do not go meanwhile."""
 
 
 def key_of(obj: Obj) -> Key:
@@ -50,6 +54,7 @@ class Store:
 
     def __init__(self) -> None:
         self._objects: dict[Key, Obj] = {}
+        self._gone: OrderedDict[str, None] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -73,14 +78,24 @@ class Store:
         self._objects[key] = obj
         return True
 
+    def accept(self, obj: Obj) -> bool:
+        """`put` of an answer to a write of ours, which may come after the news that the object is gone."""
+        return uid_of(obj) not in self._gone and self.put(obj)
+
     def drop(self, obj: Obj) -> bool:
         """Whether it was there. An object that was made anew under its name stays."""
+        self._remember_gone(uid_of(obj))
         key = key_of(obj)
         known = self._objects.get(key)
         if known is None or uid_of(known) != uid_of(obj):
             return False
         del self._objects[key]
         return True
+
+    def _remember_gone(self, uid: str) -> None:
+        self._gone[uid] = None
+        if len(self._gone) > _MOST_GONE:
+            self._gone.popitem(last=False)
 
 
 @dataclass(frozen=True)
@@ -103,19 +118,24 @@ def parse(kind: type[Kind], obj: Obj) -> Parsed[Kind]:
 
 
 class ParsedStore(Store, Generic[Kind]):
-    """Objects of one of our kinds; each state of the spec is parsed once, when it is asked for."""
+    """Objects of one of our kinds; each state of spec and annotations is parsed once, when it is asked for."""
 
     def __init__(self, kind: type[Kind]) -> None:
         super().__init__()
         self._kind = kind
-        self._parsed: dict[Key, tuple[tuple[str, object], Parsed[Kind]]] = {}
+        self._parsed: dict[Key, tuple[tuple[str, object, object], Parsed[Kind]]] = {}
+
+    def accept(self, obj: Obj) -> bool:
+        """An answer that brings a new spec with it is left to the watch, which also tells whom it concerns."""
+        known = self.get(key_of(obj))
+        return not (known is not None and asks_otherwise(known, obj)) and super().accept(obj)
 
     def parsed(self, key: Key) -> Parsed[Kind] | None:
         obj = self.get(key)
         if obj is None:
             self._parsed.pop(key, None)
             return None
-        state = (uid_of(obj), obj["metadata"].get("generation"))
+        state = (uid_of(obj), obj["metadata"].get("generation"), annotations_of(obj))
         known = self._parsed.get(key)
         if known is None or known[0] != state or state[1] is None:
             known = (state, parse(self._kind, obj))
@@ -142,6 +162,8 @@ class World:
             resource: Store() for resource in (*CHILDREN, PODS, NODES, RESOURCE_SLICES, RESOURCE_CLAIMS)
         }
     )
+    on_accept: Callable[[Resource, Obj], None] = lambda _resource, _obj: None
+    """Whoever watches has to know of what we wrote: what it never knew it can't tell to be gone."""
     _stores: dict[Resource, Store] = field(init=False)
     _of_agent: dict[Key, dict[tuple[Resource, Key], None]] = field(default_factory=lambda: defaultdict(dict))
     _naming: dict[tuple[Resource, str], set[Key]] = field(default_factory=lambda: defaultdict(set))
@@ -164,7 +186,17 @@ class World:
         return self._stores[resource]
 
     def put(self, resource: Resource, obj: Obj) -> bool:
-        news = self.store(resource).put(obj)
+        """What a watch or a list told."""
+        return self._noted(resource, obj, self.store(resource).put(obj))
+
+    def accept(self, resource: Resource, obj: Obj) -> bool:
+        """What a write of ours was answered with."""
+        news = self._noted(resource, obj, self.store(resource).accept(obj))
+        if news:
+            self.on_accept(resource, obj)
+        return news
+
+    def _noted(self, resource: Resource, obj: Obj, news: bool) -> bool:
         self._forget_what_was_made_of(resource, news)
         if news and (agent := agent_key_of(obj)):
             self._of_agent[agent][resource, key_of(obj)] = None

@@ -69,6 +69,7 @@ def test_all_conditions_are_there_from_the_first_visit_on() -> None:
         (_deployment(), Heard(pods_applied=1, pods_total=1), "Ready", "Serving", "Settled"),
         (_deployment(), Heard(pods_applied=0, pods_total=1), "Ready", "Serving", "Tuning"),
         (_deployment(), Heard(pods_total=1, refusals=("pod x: NoMemory",)), "Ready", "Serving", "TuningRefused"),
+        (_deployment(), Heard(pods_total=1, unreached=1), "Ready", "Serving", "PodsUnreachable"),
         (_deployment(made=2, updated=1), Heard(), "Ready", "Serving", "RollingOut"),
         (_deployment(behind=True), Heard(), "Ready", "Serving", "RollingOut"),
         (_deployment(wanted=2, made=2, updated=2), Heard(), "Ready", "Serving", "Scaling"),
@@ -138,4 +139,10 @@ def test_counts_alone_may_wait_and_anything_else_may_not() -> None:
 
 def test_fields_that_the_api_server_adds_are_no_difference() -> None:
     status = agent_status(_seen(_deployment()), NOW)
-    assert same({**status, "objectives": [], "decisions": []}, status)
+    assert "stages" not in status
+    assert same({**status, "objectives": [], "decisions": [], "stages": []}, status)
+
+
+def test_a_field_that_is_no_longer_said_is_a_difference() -> None:
+    status = agent_status(_seen(_deployment()), NOW)
+    assert not same({**status, "stages": [{"stage": "asr", "variant": "a", "batch": 1}]}, status)
