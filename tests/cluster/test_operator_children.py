@@ -1,4 +1,4 @@
-"""What an agent becomes, and that it stays so: every child appears, is repaired when somebody spoils it, and is left alone else."""
+"""What an agent becomes, and that it stays so: every child appears, is repaired when it is spoilt, and is left alone else."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _stays(corner: Operated, operator: OperatorProcess) -> None:
     assert (corner.versions(), corner.agent_version("hello"), operator.metrics().total(WRITES)) == before
 
 
-def _settle(corner: Operated, operator: OperatorProcess) -> None:
+def _settle(operator: OperatorProcess) -> None:
     """Until nothing was written for a second: the statuses of what an agent names are written a little later."""
     writes, since = operator.metrics().total(WRITES), time.monotonic()
     last = since + 20
@@ -114,7 +114,7 @@ def _settle(corner: Operated, operator: OperatorProcess) -> None:
 
 
 def test_nothing_is_written_when_nothing_differs(corner: Operated, operator: OperatorProcess) -> None:
-    _settle(corner, operator)
+    _settle(operator)
     _stays(corner, operator)
     corner.edit(VOICE_AGENTS, "hello", {"metadata": {"labels": {"example.com/team": "red"}}})
     _stays(corner, operator)
@@ -186,7 +186,7 @@ def test_a_child_that_lost_the_label_it_is_known_by_gets_it_back(corner: Operate
 
 
 @each_child
-def test_what_others_add_is_left_alone(corner: Operated, operator: OperatorProcess, child: Child) -> None:
+def test_what_others_add_is_left_alone(corner: Operated, child: Child) -> None:
     theirs = {"labels": {"example.com/owner": "them"}, "annotations": {"example.com/note": "theirs"}}
     edited = corner.edit(*child, {"metadata": theirs})
     ours = _ours(child, edited)

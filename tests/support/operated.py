@@ -159,20 +159,34 @@ class Operated:
         query = {"fieldSelector": f"metadata.name={name}"}
         watching.wait(self.cluster, self.path(resource), lambda found: not found, timeout, query)
 
+    def wait_replaced(self, resource: Resource, name: str, old: Obj, timeout: float = TIMEOUT_SECONDS) -> None:
+        """Until that object is gone; there may be another one of its name already."""
+        uid, query = old["metadata"]["uid"], {"fieldSelector": f"metadata.name={name}"}
+
+        def is_gone(found: list[Obj]) -> bool:
+            return not found or found[0]["metadata"]["uid"] != uid
+
+        watching.wait(self.cluster, self.path(resource), is_gone, timeout, query)
+
     def wait_no_children(self, agent: str, timeout: float = TIMEOUT_SECONDS) -> None:
         query = {"labelSelector": f"antiphon.dev/agent={agent}"}
         for resource in CHILDREN:
             watching.wait(self.cluster, self.path(resource), lambda found: not found, timeout, query)
 
+    def children_of(self, resource: Resource, agent: str) -> list[Obj]:
+        answer = self.cluster.request(
+            "GET", self.path(resource), query={"labelSelector": f"antiphon.dev/agent={agent}"}
+        )
+        assert answer.status == 200, answer
+        return list(answer.body["items"])
+
     def all_children(self, agent: str = "hello") -> dict[Child, Obj]:
         """Of all kinds that an agent becomes."""
-        query = {"labelSelector": f"antiphon.dev/agent={agent}"}
-        found = {}
-        for resource in CHILDREN:
-            answer = self.cluster.request("GET", self.path(resource), query=query)
-            assert answer.status == 200, answer
-            found |= {(resource, obj["metadata"]["name"]): obj for obj in answer.body["items"]}
-        return found
+        return {
+            (resource, obj["metadata"]["name"]): obj
+            for resource in CHILDREN
+            for obj in self.children_of(resource, agent)
+        }
 
     def versions(self, agent: str = "hello") -> dict[Child, str]:
         """What changes with each write. A Deployment's status is its controller's to write: its generation is told."""

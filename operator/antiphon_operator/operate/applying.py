@@ -12,7 +12,7 @@ from antiphon_operator.kube.resources import CHILDREN, DEPLOYMENTS, Resource
 from antiphon_operator.objects import Obj, is_going, name_of, namespace_of, uid_of
 from antiphon_operator.operate import reasons
 from antiphon_operator.operate.conditions import Verdict, verdict
-from antiphon_operator.operate.difference import differs, digest_of, owned_by, stale
+from antiphon_operator.operate.difference import differs, digest_of, made_by_another, owned_by, stale
 from antiphon_operator.operate.world import Key, World, agent_key_of, key_of
 
 log = logging.getLogger(__name__)
@@ -106,6 +106,11 @@ class Applier:
         self._making[made] = agent_key_of(wanted)
         try:
             answer = await self._written(resource, wanted, found)
+            if found is None and made_by_another(answer):
+                await self._kube.apply(resource, _without_content(wanted))
+                told = f"{resource.kind} {name_of(wanted)} is there already, and was made by somebody else"
+                outcome.against = verdict(reasons.NAME_TAKEN, [told])
+                return
             self._world.accept(resource, answer)
         except ConflictError as error:
             if found is not None:
@@ -151,6 +156,12 @@ class Applier:
             )
         except ConflictError as error:
             log.info("%s %s/%s was not deleted yet: %s", resource.kind, *key_of(child), error)
+
+
+def _without_content(wanted: Obj) -> Obj:
+    """Applied, it gives back every field that we have: what others have stays."""
+    where = {"name": name_of(wanted), "namespace": namespace_of(wanted)}
+    return {"apiVersion": wanted["apiVersion"], "kind": wanted["kind"], "metadata": where}
 
 
 def _fewer(wanted: Obj, found: Obj) -> bool:

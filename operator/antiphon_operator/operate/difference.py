@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from antiphon_operator.names import CONTENT_ANNOTATION
+from antiphon_operator.names import CONTENT_ANNOTATION, MANAGER
 from antiphon_operator.objects import Obj, annotations_of, is_going, labels_of, uid_of
 
 
@@ -60,3 +60,11 @@ def asks_otherwise(before: Obj, after: Obj) -> bool:
         or annotations_of(before) != annotations_of(after)
         or labels_of(before) != labels_of(after)
     )
+
+
+def made_by_another(obj: Obj) -> bool:
+    """Whether another manager had fields of it before we had any. Of the answer to an apply that should have made it."""
+    entries = [entry for entry in obj["metadata"].get("managedFields") or () if not entry.get("subresource")]
+    ours = [entry.get("time", "") for entry in entries if entry.get("manager") == MANAGER]
+    others = [entry.get("time", "") for entry in entries if entry.get("manager") != MANAGER]
+    return bool(ours and others) and min(others) <= min(ours)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import kopf
@@ -27,6 +28,9 @@ OWN_KINDS = (SLA_POLICIES, VOICE_MODELS, GPU_POOLS, VOICE_AGENTS)
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 15.0
 _STEADY_SECONDS = 60.0
 """A kopf that lived so long had recovered: its next end is a new trouble."""
+
+_ENDS_WITHIN_SECONDS = 2.0
+"""kopf's parts may wait for each other for ever when one has failed; what they do is nothing that could be lost."""
 
 OnEvent = Callable[[Resource, str, Obj], None]
 """Resource, kind of event (ADDED, MODIFIED, DELETED), object."""
@@ -79,7 +83,8 @@ class OwnKinds:
             await asyncio.shield(running)
         except asyncio.CancelledError:
             stop.set()
-            await asyncio.gather(running, return_exceptions=True)
+            await asyncio.wait((running,), timeout=3 * _ENDS_WITHIN_SECONDS)
+            running.cancel()
             raise
         except Exception as error:
             return f"{type(error).__name__}: {error}"
@@ -93,7 +98,7 @@ class OwnKinds:
 
     async def _kopf(self, stop: asyncio.Event, ready: asyncio.Event) -> None:
         where: dict[str, Any] = {"namespaces": self._namespaces} if self._namespaces else {"clusterwide": True}
-        await kopf.operator(
+        tasks = await kopf.spawn_tasks(
             registry=self._registry(),
             settings=kopf_settings(),
             standalone=True,
@@ -101,6 +106,15 @@ class OwnKinds:
             ready_flag=ready,
             **where,
         )
+        running = asyncio.create_task(kopf.run_tasks(tasks, ignored=_NotOfKopf()), name="kopf's tasks")
+        try:
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((running,), timeout=_ENDS_WITHIN_SECONDS)
+        finally:
+            running.cancel()
+            await asyncio.wait((running,), timeout=_ENDS_WITHIN_SECONDS)
+        for task in ended:
+            task.result()
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
@@ -136,6 +150,22 @@ class NoMemory(kopf.DiffBaseStorage, kopf.ProgressStorage):
 
     def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
         return essence
+
+
+class _NotOfKopf(Collection["asyncio.Task[Any]"]):
+    """The tasks of all others. At its end kopf cancels whatever came up since it began, and it is not alone here."""
+
+    _FOLDER = str(Path(kopf.__file__).parent)
+
+    def __contains__(self, task: object) -> bool:
+        code = getattr(task.get_coro(), "cr_code", None) if isinstance(task, asyncio.Task) else None
+        return code is None or not code.co_filename.startswith(self._FOLDER)
+
+    def __iter__(self) -> Iterator[asyncio.Task[Any]]:
+        return (task for task in asyncio.all_tasks() if task in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def kopf_settings() -> kopf.OperatorSettings:

@@ -21,7 +21,6 @@ from antiphon_operator.pods.totals import group_totals
 from antiphon_operator.pods.watching import PodWatch
 from antiphon_operator.rendering.plan import AgentPlan
 
-
 _NOT_REACHED = frozenset(kind.reason for kind in (UnreachableError, RefusedError, WrongAnswerError))
 """What is said of a pod that could not be asked, in other words each time; a status keeps to the number of them."""
 

@@ -69,10 +69,10 @@ class Store:
         return list(self._objects)
 
     def put(self, obj: Obj) -> bool:
-        """Whether it is news: another object of the name, or a later state of this one."""
+        """Whether it is news: a later state of the object, or of another one of its name. Versions of a resource only grow."""
         key = key_of(obj)
         known = self._objects.get(key)
-        if known is not None and uid_of(known) == uid_of(obj) and version_of(known) >= version_of(obj) > 0:
+        if known is not None and version_of(known) >= version_of(obj) > 0:
             return False
         obj["metadata"].pop("managedFields", None)  # a third of an object, and nothing here asks for it
         self._objects[key] = obj

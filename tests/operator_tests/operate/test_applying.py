@@ -164,6 +164,23 @@ def test_a_foreign_object_is_left_as_it_is() -> None:
     _run(story)
 
 
+def test_a_foreign_object_with_nothing_in_common_gets_nothing_of_ours() -> None:
+    """Server-side apply would add to it without a conflict, and it would go with the agent."""
+
+    async def story(cluster: _Cluster) -> None:
+        wanted = _wanted()
+        name = _name_of(wanted, "ConfigMap")
+        cluster.api.create("configmaps", {"metadata": {"name": name, "namespace": "default"}, "data": {"theirs": "x"}})
+        outcome = await cluster.become(wanted)
+        assert outcome.against is not None
+        assert outcome.against.reason is reasons.NAME_TAKEN
+        left = cluster.the(CONFIG_MAPS, name)
+        assert left["data"] == {"theirs": "x"}
+        assert not {"labels", "annotations", "ownerReferences"} & left["metadata"].keys()
+
+    _run(story)
+
+
 def test_the_child_of_another_agent_is_left_as_it_is() -> None:
     async def story(cluster: _Cluster) -> None:
         wanted = _wanted()
