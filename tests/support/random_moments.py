@@ -74,6 +74,7 @@ class WriteWatcher:
         self._requests = 0
         self.writes = 0
         """Since `begin`, answered or not."""
+        self.total = 0
         self.last_write = time.monotonic()
         self.made: Counter[str] = Counter()
         """Objects that were created by server-side apply, by path."""
@@ -115,6 +116,7 @@ class WriteWatcher:
             return
         with self._lock:
             self.writes += 1
+            self.total += 1
             self.last_write = time.monotonic()
             self._note(request, code)
             if self._armed is not None and self.writes >= self._armed[0]:

@@ -80,9 +80,8 @@ def differences(one: Comparable, other: Comparable) -> list[str]:
         if mine is None or theirs is None:
             found.append(f"{key[0]} {key[1]}: only in {'the second' if mine is None else 'the first'}")
             continue
-        for path in sorted(mine.keys() | theirs.keys()):
-            if mine.get(path) != theirs.get(path):
-                found.append(f"{key[0]} {key[1]}{path}: {mine.get(path)!r} != {theirs.get(path)!r}")
+        paths = (path for path in sorted(mine.keys() | theirs.keys()) if mine.get(path) != theirs.get(path))
+        found += [f"{key[0]} {key[1]}{path}: {mine.get(path)!r} != {theirs.get(path)!r}" for path in paths]
     return found
 
 

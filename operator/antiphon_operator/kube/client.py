@@ -93,14 +93,17 @@ class Kube:
 
     # --- writes ---------------------------------------------------------------------------------------------------
 
-    async def apply(self, resource: Resource, obj: Obj, *, force: bool = False, subresource: str = "") -> Obj:
+    async def apply(
+        self, resource: Resource, obj: Obj, *, force: bool = False, subresource: str = "", repeat: bool = True
+    ) -> Obj:
         """Server-side apply as our field manager: the object gets these fields, and loses those we set and say no more.
 
-        Returns what is stored. ConflictError where a field is somebody else's, unless `force`.
+        Returns what is stored. ConflictError where a field is somebody else's, unless `force`. Without `repeat` it is not
+        sent again where it may have been done: for whoever has to know whether it was this request that made the object.
         """
         path = object_path(resource, name_of(obj), namespace_of(obj), subresource)
         path = with_query(path, fieldManager=self._manager, force="true" if force else "")
-        return _object(await self._write("PATCH", path, obj, _APPLY, idempotent=True))
+        return _object(await self._write("PATCH", path, obj, _APPLY, idempotent=repeat))
 
     async def create(self, resource: Resource, obj: Obj) -> Obj:
         """AlreadyExistsError where there is one. Repeated by nobody after a lost answer: it may be there."""

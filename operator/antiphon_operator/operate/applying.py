@@ -132,7 +132,7 @@ class Applier:
     async def _written(self, resource: Resource, wanted: Obj, found: Obj | None) -> Obj:
         """Somebody's item beside ours can make a list invalid, such as a second port of the same name: then it has to go."""
         try:
-            return await self._kube.apply(resource, wanted, force=found is not None)
+            return await self._kube.apply(resource, wanted, force=found is not None, repeat=found is not None)
         except InvalidError:
             if found is None or "spec" not in wanted:
                 raise
