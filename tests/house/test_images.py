@@ -223,7 +223,9 @@ def test_the_charts_arguments_follow_the_entry_point() -> None:
     assert fnmatch(container["image"], "*/antiphon-operator:*")
 
 
-HADOLINT = shutil.which("hadolint", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+HADOLINT = shutil.which(
+    "hadolint", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+)
 
 
 @pytest.mark.skipif(HADOLINT is None, reason="there is no hadolint for this machine")
