@@ -34,8 +34,9 @@ FAULTS: dict[str, Any] = {
     "hangs": Hang(),
     "truncated": Truncate(),
 }
-MET_ONCE = ("403", "409", "422", "hangs")
-"""The others twice. After a refusal an agent waits for 30 s, as trying at once would not help; a request may take 10 s."""
+MET_ONCE = ("403", "409", "422", "hangs", "done-unanswered", "truncated")
+"""The others twice. After a refusal an agent waits for 30 s, as trying at once would not help; a request may take 10 s;
+and what was done is not asked for again once the watch has told of it."""
 APPLIED = {kind: path.split("/")[-1] for kind, path in CHILDREN.items()}
 WRITES = (*APPLIED, "status", "events", "delete")
 """Where writes fail: the apply of each kind of child, an agent's status, Events, deletion of a child."""

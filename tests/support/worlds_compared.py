@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -55,10 +56,12 @@ class Tokens:
 def comparable(cluster: Cluster, namespace: str, tokens: Tokens) -> Comparable:
     """All agents with their children and what Deployments made of those, and what models say of their use."""
     found: Comparable = {}
-    for agent in _items(cluster, f"{GROUP}/namespaces/{namespace}/voiceagents"):
+    agents = _items(cluster, f"{GROUP}/namespaces/{namespace}/voiceagents")
+    living = {str(agent["metadata"]["uid"]) for agent in agents}
+    for agent in agents:
         found["VoiceAgent", agent["metadata"]["name"]] = dict(_fields(_agent(agent)))
     for kind, obj in children(cluster, namespace):
-        found[kind, obj["metadata"]["name"]] = dict(_fields(_child(kind, obj, tokens)))
+        found[kind, obj["metadata"]["name"]] = dict(_fields(_child(kind, obj, tokens, living)))
     for name, number in _pods(cluster, namespace).items():
         found["pods of", name] = {"": number}
     for model in _items(cluster, f"{GROUP}/voicemodels"):
@@ -118,6 +121,8 @@ def _agent(agent: Obj) -> Obj:
     plain["status"] = status = dict(agent.get("status") or {})
     status["conditions"] = {one["type"]: _condition(one) for one in status.get("conditions") or ()}
     status.pop("stages", None)
+    if "tuning" in status:
+        status["tuning"] = _uncounted(status["tuning"])
     return plain
 
 
@@ -128,12 +133,17 @@ def _condition(condition: Obj) -> Obj:
     return said
 
 
-def _child(kind: str, child: Obj, tokens: Tokens) -> Obj:
+def _child(kind: str, child: Obj, tokens: Tokens, living: set[str]) -> Obj:
     plain = _common(child)
-    plain["owners"] = [f"{one['kind']} {one['name']}" for one in child["metadata"].get("ownerReferences") or ()]
+    plain["owners"] = [
+        f"{one['kind']} {one['name']}" if one["uid"] in living else "gone"
+        for one in child["metadata"].get("ownerReferences") or ()
+    ]
     plain["metadata"]["annotations"].pop("antiphon.dev/content", None)  # a digest of the owner's uid, too
     if kind == "Secret":
         plain["data"] = f"token {tokens.ordinal(child)}"
+    if kind == "ConfigMap":
+        plain["data"] = {name: _configuration(text) for name, text in child["data"].items()}
     if kind == "ServiceAccount":
         plain.pop("secrets", None)  # old controllers make a token for each
     status = plain.pop("status", None) or {}
@@ -141,6 +151,16 @@ def _child(kind: str, child: Obj, tokens: Tokens) -> Obj:
         plain["status"] = {name: status.get(name) for name in _COUNTED}
         plain["status"]["observed"] = status.get("observedGeneration") == child["metadata"]["generation"]
     return plain
+
+
+def _configuration(text: str) -> Obj:
+    config: Obj = json.loads(text)
+    return {**config, "tuning": _uncounted(config["tuning"])}
+
+
+def _uncounted(tuning: Obj) -> Obj:
+    """Generations order tunings; one more than undisturbed, after a crash, changes nothing that a pod runs with."""
+    return {name: value for name, value in tuning.items() if name != "generation"}
 
 
 def _common(obj: Obj) -> Obj:
