@@ -86,12 +86,12 @@ def other_variant(corner: Operated) -> None:
 
 
 def lose_model(corner: Operated) -> None:
-    """And ask for more meanwhile, which has to wait."""
     corner.cluster.delete("VoiceModel", corner.model_name("asr"))
-    corner.change(AGENTS[0], {"scaling": {"replicas": 4}})
 
 
 def bring_model_back(corner: Operated) -> None:
+    """After more was asked for, which had to wait."""
+    corner.change(AGENTS[0], {"scaling": {"replicas": 4}})
     for model in corner.models():
         if model["spec"]["stage"] == "asr":
             corner.cluster.make(model)
