@@ -11,10 +11,14 @@ import rendered_chart
 from agent_fleet import cascade, fleet_models, fleet_policies
 from api_recorder import ApiCall, ApiRecorder, recording
 from gpu_nodes import mig_device, resource_slice
+from operated import runs_pods
 from operator_process import operator_process
 from rbac_rules import Grant, Permissions, Rule, permissions_of
 
 from cluster import MERGE, Cluster
+
+PODS_TELL = "patch pods"
+"""Pods are marked where some carry fewer calls than others: hollow ones do not say."""
 
 DISCOVERY = Grant(
     "ClusterRole/system:discovery",
@@ -236,7 +240,7 @@ def test_every_call_is_allowed_and_every_rule_is_used(
     made = distinct(recorder.calls())
     refused = Permissions([*granted.grants, DISCOVERY]).refused(made)
     assert not refused, f"not allowed: {'; '.join(map(str, refused))}"
-    unused = granted.unused(made)
+    unused = [found for found in granted.unused(made) if runs_pods(story.cluster) or found.what != PODS_TELL]
     assert not unused, f"allowed and never done: {'; '.join(map(str, unused))}"
     assert granted.wildcards() == []
 
