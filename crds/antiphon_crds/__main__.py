@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from antiphon_crds.definitions import DEFINITIONS, custom_resource_definition
+from antiphon_crds.derived import add_check, bring
 from antiphon_crds.reference import reference
 
 _HEADER = "# Generated from crds/antiphon_crds by `scripts/do generate`. Change the types, not this file.\n"
@@ -37,22 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m antiphon_crds", description=__doc__)
     parser.add_argument("folder", type=Path, help="folder of the CRDs")
     parser.add_argument("reference", type=Path, help="file of the reference")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when a file differs")
+    add_check(parser)
     options = parser.parse_args(arguments)
     wanted = {options.folder / name: text for name, text in crd_files().items()} | {options.reference: reference()}
-    stale = {path: text for path, text in wanted.items() if _read(path) != text}
-    for path, text in stale.items():
-        if options.check:
-            print(f"{path} differs from the types; run `scripts/do generate`", file=sys.stderr)
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            print(f"wrote {path}")
-    return 1 if options.check and stale else 0
-
-
-def _read(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.exists() else None
+    return bring(wanted, check=options.check)
 
 
 if __name__ == "__main__":

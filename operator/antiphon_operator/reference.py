@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import ast
 import dataclasses
 import inspect
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+from antiphon_crds.derived import page_command
 from antiphon_operator.operate import reasons
 from antiphon_operator.operate.metrics import Metrics
 from antiphon_operator.operate.settings import OperatorSettings
@@ -72,20 +71,5 @@ def _documented(kind: type[Any]) -> Iterator[tuple[str, str, str]]:
                 yield node.target.id, f"{default:g}", " ".join(str(after.value.value).split())
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="antiphon_operator.reference", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only compare; exit code 1 when the file is out of date")
-    parser.add_argument("file", type=Path)
-    given = parser.parse_args()
-    page = reference()
-    if not given.check:
-        given.file.write_text(page)
-        return 0
-    if given.file.exists() and given.file.read_text() == page:
-        return 0
-    print(f"{given.file} is out of date: run scripts/do generate", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(page_command("antiphon_operator.reference", __doc__, reference))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
+from antiphon_crds.derived import page_command
 from antiphon_sandbox.nodes import hollow
 from antiphon_sandbox.nodes.fleet import FleetFile, NodeSpec, Taint
 from antiphon_sandbox.nodes.images import Image, default_images
@@ -58,22 +57,5 @@ def _plays() -> Iterator[str]:
     yield f"## Annotations on pods of hollow nodes\n\n{(hollow.__doc__ or '').partition(chr(10))[2].strip()}\n"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="antiphon_sandbox.reference", description=__doc__)
-    parser.add_argument(
-        "--check", action="store_true", help="only compare; exit code 1 when the file is not up to date"
-    )
-    parser.add_argument("file", type=Path)
-    given = parser.parse_args()
-    page = reference()
-    if not given.check:
-        given.file.write_text(page)
-        return 0
-    if given.file.exists() and given.file.read_text() == page:
-        return 0
-    print(f"{given.file} is not up to date; run `scripts/do generate`", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(page_command("antiphon_sandbox.reference", __doc__, reference))

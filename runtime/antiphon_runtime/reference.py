@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import inspect
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import get_args
 
+from antiphon_crds.derived import page_command
 from antiphon_crds.stages import STAGES_OF_ENGINE
 from antiphon_runtime.engines import registry
 from antiphon_runtime.models import errors as model_errors
@@ -78,20 +77,5 @@ def _engines() -> Iterator[str]:
     yield ""
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="antiphon_runtime.reference", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only compare; exit code 1 when the file is out of date")
-    parser.add_argument("file", type=Path)
-    given = parser.parse_args()
-    page = reference()
-    if not given.check:
-        given.file.write_text(page)
-        return 0
-    if given.file.exists() and given.file.read_text() == page:
-        return 0
-    print(f"{given.file} is not up to date; run `scripts/do generate`", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(page_command("antiphon_runtime.reference", __doc__, reference))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 import typer
 
+from antiphon_crds.derived import page_command
 from antiphon_operator.cli import app
 from antiphon_operator.commands.json_forms import FORMS, WORDS
 from antiphon_operator.commands.schema_tables import tables
@@ -104,20 +103,5 @@ def _json(name: str) -> Iterator[str]:
         yield tables(FORMS[name])
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="antiphon_operator.commands.reference", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only compare; exit code 1 when it differs")
-    parser.add_argument("file", type=Path)
-    given = parser.parse_args()
-    page = reference()
-    if not given.check:
-        given.file.write_text(page, encoding="utf-8")
-        return 0
-    if given.file.exists() and given.file.read_text(encoding="utf-8") == page:
-        return 0
-    sys.stderr.write(f"{given.file} is not up to date; run `scripts/do generate`\n")
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(page_command("antiphon_operator.commands.reference", __doc__, reference))

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from antiphon_crds.derived import add_check, bring
 from antiphon_operator.install.labels import COMMAND, MANAGED_LABEL, NAMESPACE, RELEASE, WATCHED
 from antiphon_operator.objects import Obj
 
@@ -80,26 +81,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("crds", type=Path, help="folder of the CRDs")
     parser.add_argument("chart", type=Path, help="folder of the chart")
     parser.add_argument("folder", type=Path, help="folder of the manifests")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when a file differs")
+    add_check(parser)
     options = parser.parse_args(arguments)
     wanted = wanted_files(options.crds, options.chart, options.folder)
     superfluous = set((options.chart / "files" / "crds").glob("*.yaml")) - set(wanted)
-    stale = {path: text for path, text in wanted.items() if _read(path) != text}
-    for path in sorted({*stale, *superfluous}):
-        if options.check:
-            sys.stderr.write(f"{path} differs from its source; run `scripts/do generate`\n")
-        elif path in stale:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(stale[path], encoding="utf-8")
-            sys.stdout.write(f"wrote {path}\n")
-        else:
-            path.unlink()
-            sys.stdout.write(f"removed {path}\n")
-    return 1 if options.check and (stale or superfluous) else 0
-
-
-def _read(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.exists() else None
+    return bring(wanted, check=options.check, superfluous=superfluous)
 
 
 if __name__ == "__main__":
