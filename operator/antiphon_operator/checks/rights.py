@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from antiphon_operator.checks.check import Finding, failed, few, ok, skipped, warning
 from antiphon_operator.checks.cluster import OPERATOR, Cluster
 from antiphon_operator.checks.operator_running import option_values
+from antiphon_operator.install.labels import NAMESPACE, WATCHED
+from antiphon_operator.install.manifests import Choices, operator_objects
+from antiphon_operator.kube import resources
 from antiphon_operator.kube.errors import ForbiddenError
 from antiphon_operator.kube.resources import (
-    CHILDREN,
     CLAIM_TEMPLATES,
     DEFINITIONS,
     DEPLOYMENTS,
     EVENTS,
     GPU_POOLS,
-    LEASES,
-    NODES,
     PODS,
     RESOURCE_CLAIMS,
     RESOURCE_SLICES,
@@ -72,25 +73,35 @@ INSTALLER: tuple[Need, ...] = tuple(
     for kind in (DEFINITIONS, _CLUSTER_ROLES, _BINDINGS, _NAMESPACES, DEPLOYMENTS)
     for need in needs(kind, "create patch", wanted_for="install")
 )
-OPERATORS: tuple[Need, ...] = (
-    *needs(VOICE_AGENTS, "list watch"),
-    *needs(VOICE_AGENTS, "patch", "status"),
-    *(need for kind in CHILDREN for need in needs(kind, "list watch create patch delete")),
-    *needs(RESOURCE_CLAIMS, "list watch"),
-    *needs(PODS, "list watch patch"),
-    *needs(EVENTS, "create"),
-)
-"""In every namespace that it looks into."""
-OPERATORS_CLUSTER: tuple[Need, ...] = (
-    *(need for kind in _CATALOG for need in needs(kind, "list watch")),
-    *(need for kind in _CATALOG for need in needs(kind, "patch", "status")),
-    *(need for kind in (NODES, RESOURCE_SLICES) for need in needs(kind, "list watch")),
-)
+_KNOWN = {(known.group, known.plural): known for known in vars(resources).values() if isinstance(known, Resource)}
 
 
-def lease_needs(name: str) -> list[Need]:
-    """In the operator's own namespace."""
-    return [*needs(LEASES, "create"), *needs(LEASES, "get update", name=name)]
+@dataclass(frozen=True)
+class OperatorNeeds:
+    """What the operator does, by where it does it: the rules of its chart, read from the manifests of `antiphon install`."""
+
+    namespaced: tuple[Need, ...]
+    """In every namespace that it looks into."""
+    of_cluster: tuple[Need, ...]
+    lease: tuple[Need, ...]
+    """In its own namespace."""
+
+
+def operator_needs(lease: str) -> OperatorNeeds:
+    """`lease`: the name of its Lease."""
+    objects = operator_objects(Choices(watch_namespaces=(WATCHED,)))
+    found: dict[str, tuple[Need, ...]] = {
+        obj["metadata"].get("namespace", ""): tuple(_needs_of(obj["rules"], lease)) for obj in objects if "rules" in obj
+    }
+    return OperatorNeeds(found[WATCHED], found[""], found[NAMESPACE])
+
+
+def _needs_of(rules: Iterable[Obj], lease: str) -> Iterator[Need]:
+    for rule in rules:
+        for group, told in product(rule["apiGroups"], rule["resources"]):
+            plural, _, subresource = told.partition("/")
+            name = lease if rule.get("resourceNames") else ""
+            yield from needs(_KNOWN[group, plural], " ".join(rule["verbs"]), subresource, name=name)
 
 
 async def check_your_rights(cluster: Cluster) -> Finding:
@@ -128,14 +139,14 @@ def user_of(deployment: Obj) -> str:
 
 async def _operator_lacks(cluster: Cluster, deployment: Obj) -> list[str]:
     has_claims = await cluster.serves(CLAIM_TEMPLATES)
-    served = [need for need in OPERATORS if has_claims or need.resource not in _DRA]
-    of_cluster = [need for need in OPERATORS_CLUSTER if has_claims or need.resource not in _DRA]
+    needed = operator_needs((option_values(deployment, "--lease") or [OPERATOR])[0])
+    served = [need for need in needed.namespaced if has_claims or need.resource not in _DRA]
+    of_cluster = [need for need in needed.of_cluster if has_claims or need.resource not in _DRA]
     user = user_of(deployment)
     missing = await _refused(cluster, user, of_cluster, "")
     for namespace in option_values(deployment, "--namespace") or [""]:
         missing += await _refused(cluster, user, served, namespace)
-    lease = (option_values(deployment, "--lease") or [OPERATOR])[0]
-    missing += await _refused(cluster, user, lease_needs(lease), namespace_of(deployment))
+    missing += await _refused(cluster, user, needed.lease, namespace_of(deployment))
     return _told(missing)
 
 

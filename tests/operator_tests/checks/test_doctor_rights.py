@@ -13,7 +13,7 @@ from rendered_chart import NAMESPACE, rendered, the_only
 
 from antiphon_operator.checks.check import Result
 from antiphon_operator.checks.cluster import Scope
-from antiphon_operator.checks.rights import OPERATORS, OPERATORS_CLUSTER, Need, lease_needs
+from antiphon_operator.checks.rights import Need, operator_needs
 from antiphon_sandbox.api import reviews
 
 ok, warning, failed, skipped = Result.ok, Result.warning, Result.failed, Result.skipped
@@ -105,8 +105,9 @@ def test_a_right_that_is_missing_is_named(world: Any, found: Any, monkeypatch: A
 def test_every_rule_of_the_chart_is_asked_for() -> None:
     objects = rendered()
     name = the_only("Deployment", objects)["metadata"]["name"]
-    here = [as_call(need, NAMESPACE) for need in lease_needs(name)]
-    calls = [*here, *(as_call(need, "") for need in (*OPERATORS, *OPERATORS_CLUSTER))]
+    needed = operator_needs(name)
+    here = [as_call(need, NAMESPACE) for need in needed.lease]
+    calls = [*here, *(as_call(need, "") for need in (*needed.namespaced, *needed.of_cluster))]
     permissions = permissions_of(objects, NAMESPACE, account(objects))
     assert permissions.refused(calls) == []
     assert permissions.unused(calls) == []
