@@ -9,6 +9,7 @@ from rich.text import Text
 from antiphon_crds.placement import Partition, PlacementGroup
 from antiphon_crds.policy import Objective
 from antiphon_crds.voicemodel import Variant
+from antiphon_operator.telling.promises import in_words
 from antiphon_policies.objectives import EffectiveObjective
 from antiphon_policies.resolution import Resolution
 
@@ -58,17 +59,10 @@ def _promises(resolution: Resolution) -> Table:
 
 def _promise(effective: EffectiveObjective) -> str:
     objective = effective.objective
-    text = f"{_indicator(objective)} {_target(objective)}"
+    text = f"{in_words(objective)} {_target(objective)}"
     if effective.planning_target_ms != objective.target_ms:
         text += f", {effective.planning_target_ms} ms of it for the pods"
     return text
-
-
-def _indicator(objective: Objective) -> str:
-    what = f"stage {objective.stage}" if objective.stage else objective.indicator
-    if objective.mean:
-        return f"mean of {what}"
-    return f"p{objective.percentile:g} of {what}" if objective.percentile else what
 
 
 def _target(objective: Objective) -> str:

@@ -47,10 +47,6 @@ def stale(found: Obj, agent_uid: str) -> bool:
     return any(owner.get("controller") and owner.get("uid") != agent_uid for owner in owners)
 
 
-def same_object(one: Obj, other: Obj) -> bool:
-    return uid_of(one) == uid_of(other)
-
-
 def asks_otherwise(before: Obj, after: Obj) -> bool:
     """Whether an object of ours asks for something else. Not by its status, which is ours."""
     return (

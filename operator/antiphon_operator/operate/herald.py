@@ -18,7 +18,7 @@ from antiphon_operator.kube.resources import (
 from antiphon_operator.objects import Obj, labels_of, version_of
 from antiphon_operator.operate.difference import asks_otherwise
 from antiphon_operator.operate.due import DueQueue
-from antiphon_operator.operate.reconciling import Due
+from antiphon_operator.operate.reconciling import Due, agent_due
 from antiphon_operator.operate.settings import OperatorSettings
 from antiphon_operator.operate.world import Key, World, agent_key_of, key_of
 from antiphon_operator.placing.place import CPU_ONLY
@@ -26,10 +26,6 @@ from antiphon_operator.placing.place import CPU_ONLY
 _CATALOG = (SLA_POLICIES, VOICE_MODELS, GPU_POOLS)
 _SPECIFIED = (VOICE_AGENTS, *_CATALOG)
 _PLACES = (NODES, RESOURCE_SLICES)
-
-
-def agent_due(key: Key) -> Due:
-    return VOICE_AGENTS.plural, key
 
 
 class Herald:

@@ -13,9 +13,9 @@ from antiphon_operator.kube.resources import CLAIM_TEMPLATES, VOICE_AGENTS
 from antiphon_operator.operate.catalog import CatalogTeller
 from antiphon_operator.operate.due import DueQueue
 from antiphon_operator.operate.events import EventRecorder
-from antiphon_operator.operate.herald import Herald, agent_due
+from antiphon_operator.operate.herald import Herald
 from antiphon_operator.operate.metrics import Metrics
-from antiphon_operator.operate.reconciling import Due, Reconciler
+from antiphon_operator.operate.reconciling import Due, Reconciler, agent_due
 from antiphon_operator.operate.settings import OperatorSettings
 from antiphon_operator.operate.voices import Voices
 from antiphon_operator.operate.watches import Watches

@@ -38,6 +38,10 @@ Due = tuple[str, Key]
 """What is due: an agent, or an object of the catalog, by the plural of its resource."""
 
 
+def agent_due(key: Key) -> Due:
+    return VOICE_AGENTS.plural, key
+
+
 Version = tuple[str, str]
 """Of an object: its uid and resourceVersion."""
 
@@ -93,7 +97,7 @@ class Reconciler:
             del self._heard_meanwhile[key]
         self._metrics.reconciles.labels(result).inc()
         if heard:
-            self._due.mark(("voiceagents", key))
+            self._due.mark(agent_due(key))
 
     def hears(self, key: Key, child: Obj) -> bool:
         """Whether the agent is being visited just now: events often come before the answers to the writes that they tell of."""
@@ -118,7 +122,7 @@ class Reconciler:
             outcome = await self._become(key, uid, judgement.plan)
             if outcome.against:
                 judgement = at_rest(judgement, outcome.against)
-                self._due.mark(("voiceagents", key), self._settings.refused_seconds)
+                self._due.mark(agent_due(key), self._settings.refused_seconds)
         self._listen(key, judgement.plan if outcome.is_whole else None)
         told = await self._tell(key, raw, judgement)
         heard -= {_version(child) for child in outcome.applied}
@@ -137,7 +141,7 @@ class Reconciler:
         self._applier.forget(self._world.children_of(key))
         self._voices.forget(key)
         self._world.note_wanted(key, {})
-        self._due.forget(("voiceagents", key))
+        self._due.forget(agent_due(key))
         self._mark_catalog(self._world.note_names(key, ()))
 
     # --- what it is to become ---------------------------------------------------------------------------------------
@@ -162,7 +166,7 @@ class Reconciler:
         found = self._world.children_of(key)
         outcome = await self._applier.become(uid, wanted, self._mark_leaving)
         if outcome.again:
-            self._due.mark(("voiceagents", key), 1.0)
+            self._due.mark(agent_due(key), 1.0)
         elif outcome.against is None:
             outcome.deleted += await self._applier.delete(uid, wanted, found)
         self._world.note_wanted(key, {group.choice.partition: group.replicas for group in plan.groups})
@@ -220,7 +224,7 @@ class Reconciler:
         now = asyncio.get_running_loop().time()
         left = memory.counts_written + self._settings.counts_seconds - now
         if left > 0:
-            self._due.mark(("voiceagents", key), left)
+            self._due.mark(agent_due(key), left)
             return True
         memory.counts_written = now
         return False
