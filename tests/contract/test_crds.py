@@ -62,7 +62,7 @@ def test_a_difference_is_reported_and_mended(tmp_path: Path, capsys: pytest.Capt
         (tmp_path / name).write_text(text.replace("Phase", "Phases"))
     arguments = [str(tmp_path), str(tmp_path / "reference.md")]
     assert main(["--check", *arguments]) == 1
-    assert "voiceagents.antiphon.dev.yaml differs" in capsys.readouterr().err
+    assert "voiceagents.antiphon.dev.yaml is out of date" in capsys.readouterr().err
     assert main(arguments) == 0
     assert main(["--check", *arguments]) == 0
 

@@ -14,7 +14,6 @@ from antiphon_operator.kube.listings import Listing, listing_of
 from antiphon_operator.kube.paths import collection_path, group_version_path, object_path, with_query
 from antiphon_operator.kube.resources import Resource
 from antiphon_operator.kube.retries import Chance, Retries, may_repeat, pause_seconds
-from antiphon_operator.kube.reviews import REVIEWS, AccessReview, review_body, review_of
 from antiphon_operator.kube.session import Connection, Fence, fence_middleware
 from antiphon_operator.names import MANAGER
 from antiphon_operator.objects import Obj, name_of, namespace_of
@@ -83,13 +82,6 @@ class Kube:
     async def version(self) -> str:
         """Of the server, such as v1.36.0."""
         return str((await self.read("/version")).get("gitVersion") or "")
-
-    async def review_access(
-        self, verb: str, resource: Resource, namespace: str = "", name: str = "", subresource: str = ""
-    ) -> AccessReview:
-        """Whether we may do that. In all namespaces where none is given."""
-        body = review_body(verb, resource, namespace, name, subresource)
-        return review_of(await self._ask("POST", collection_path(REVIEWS), body, _JSON, idempotent=True))
 
     # --- writes ---------------------------------------------------------------------------------------------------
 

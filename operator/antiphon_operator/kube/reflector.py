@@ -117,11 +117,6 @@ class Reflector:
         """By namespace and name; a view that changes. Its objects are not to be changed."""
         return self._cache.objects
 
-    @property
-    def is_synced(self) -> bool:
-        """All was listed once."""
-        return self._synced.is_set()
-
     async def synced(self) -> None:
         await self._synced.wait()
 

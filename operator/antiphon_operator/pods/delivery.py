@@ -20,7 +20,6 @@ from antiphon_operator.pods.settings import DeliverySettings
 
 _log = logging.getLogger(__name__)
 _UNKNOWN = PodReport()
-_FINAL = {"NoMemory", "UnknownVariant", "Invalid"}
 
 
 @dataclass(frozen=True)

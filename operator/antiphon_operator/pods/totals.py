@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from antiphon_crds.agent_status import GroupStatus, StageStatus, TuningStatus
+from antiphon_crds.agent_status import StageStatus
 from antiphon_crds.control import StageState, State
 from antiphon_crds.stages import Stage
 from antiphon_operator.pods.known import PodAddress, PodKey
-from antiphon_operator.pods.progress import Progress
 from antiphon_operator.pods.reports import PodReport, sessions_in
 
 
@@ -29,16 +28,6 @@ class GroupTotals:
     stages: tuple[StageStatus, ...] = ()
     """Variant and batch that most of the ready pods run with; of equally many the first's. As the pods name them."""
 
-    def status(self, name: str, *, replicas: int, partition: str) -> GroupStatus:
-        return GroupStatus(
-            name=name,
-            replicas=replicas,
-            ready_replicas=self.ready,
-            partition=partition,
-            sessions=self.sessions,
-            capacity=self.capacity,
-        )
-
 
 def group_totals(pods: Mapping[PodKey, PodAddress], reports: Mapping[PodKey, PodReport]) -> GroupTotals:
     states = {key: report.state for key in sorted(pods) if (report := reports.get(key)) and report.state is not None}
@@ -50,16 +39,6 @@ def group_totals(pods: Mapping[PodKey, PodAddress], reports: Mapping[PodKey, Pod
         capacity=sum(state.capacity or 0 for state in telling if state.phase == "Ready"),
         unknown=len(serving) - len(telling),
         stages=_in_force(telling or list(states.values())),
-    )
-
-
-def tuning_status(progresses: Iterable[Progress]) -> TuningStatus:
-    """Of all groups of an agent: the newest generation, and the pods of all."""
-    told = list(progresses)
-    return TuningStatus(
-        generation=max((progress.generation for progress in told), default=0),
-        pods_applied=sum(progress.applied for progress in told),
-        pods_total=sum(progress.total for progress in told),
     )
 
 
