@@ -49,7 +49,8 @@ class Watches:
         self._settings = settings
         self._metrics = metrics
         self._reflectors = list(self._made())
-        self._heard_own = 0.0
+        self._heard_own: float | None = None
+        """Loop time. None: kopf was not started yet."""
         self._audit_due = asyncio.Event()
         self._own = OwnKinds(
             kube.connection,
@@ -81,6 +82,7 @@ class Watches:
         await asyncio.gather(*(reflector.synced() for reflector in self._reflectors))
         while not await self._audited():
             await asyncio.sleep(_AGAIN_SECONDS)
+        self._heard_own = asyncio.get_running_loop().time()
         group.create_task(self._own.run())
         group.create_task(self._audit())
 
@@ -88,7 +90,8 @@ class Watches:
         """Seconds since each watch last heard of the API server. Those of kopf are told by its requests."""
         for reflector in self._reflectors:
             yield str(reflector.resource), reflector.age_seconds()
-        yield str(VOICE_AGENTS), asyncio.get_running_loop().time() - self._heard_own
+        if self._heard_own is not None:
+            yield str(VOICE_AGENTS), asyncio.get_running_loop().time() - self._heard_own
 
     def accept(self, resource: Resource, obj: Obj) -> None:
         """The answer to a write of ours."""
