@@ -1,0 +1,1 @@
+"""What an agent should run with: exact over all that may be chosen."""

@@ -1,0 +1,1 @@
+"""What is seen of an agent, whoever saw it: Prometheus, a scrape of its pods, the simulator."""
