@@ -1,0 +1,210 @@
+"""What planning knows of an agent, from what its spec names and from where its groups run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from antiphon_crds.durations import parse_duration_seconds
+from antiphon_crds.placement import PlacementGroup
+from antiphon_crds.policy import Guardrails, SLAPolicySpec
+from antiphon_crds.sessions import Sessions
+from antiphon_crds.stages import ERROR_METRICS, STAGES_OF_ENGINE, Actuator, QualityMetric, Stage
+from antiphon_crds.voicemodel import Profile, Variant
+from antiphon_policies.deciding.habits import LISTENED_TO, Habits, modes_of
+from antiphon_policies.facts import AgentFacts, Discipline, GroupFacts, Service, StageFacts, VariantFacts
+from antiphon_policies.resolution import Resolution, ResolvedStage
+
+DEFAULT_START_SECONDS = 30.0
+DEFAULT_LOAD_SECONDS = 10.0
+UNKNOWN = Service(alpha_ms=100.0, beta_ms=20.0, noise=0.5)
+"""Of a variant without a profile, until it is learned."""
+
+_DISCIPLINES: Mapping[Stage, Discipline] = {
+    "vad": "batches",
+    "asr": "batches",
+    "llm": "streams",
+    "tts": "streams",
+    "diarization": "batches",
+    "lipsync": "lockstep",
+    "speech": "lockstep",
+}
+_IN_TURN: frozenset[Stage] = frozenset(("asr", "llm", "tts", "speech"))
+_LOSS_BY_RANK = 0.05
+"""Quality that each place in the order of variants costs where no measurement tells."""
+
+Learned = Callable[[Stage, str, str, str, Service], Service]
+"""From stage, model, variant, hardware and the profile's service to the one that was learned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Where one group runs, as it was placed and as it was seen."""
+
+    hardware: str | None = None
+    """Name under which profiles know it. None: not known."""
+    partition: str = ""
+    """What a replica takes from the stock; empty for the CPU."""
+    price_per_hour: float = 1.0
+    start_seconds: float = DEFAULT_START_SECONDS
+    """From the wish for a replica to its serving; the slowest that was seen lately."""
+    sessions_per_replica: int | None = None
+    """As its pods measured, where they did."""
+    variants: Mapping[Stage, tuple[str, ...]] = field(default_factory=dict)
+    """Variants that fit; a stage left out: all."""
+    shares_device: bool = False
+
+
+def agent_facts(
+    resolution: Resolution,
+    grounds: Mapping[str, Ground] | None = None,
+    learned: Learned | None = None,
+) -> AgentFacts:
+    """Groups that only take another's overflow are left out: what they get is not planned here. So is vad, which no choice
+    makes quicker."""
+    spec = resolution.agent.spec
+    habits = Habits(spec.sessions.duty_cycle)
+    groups = [group for group in resolution.groups if group.overflow is None]
+    where = {group.name: (grounds or {}).get(group.name, Ground()) for group in groups}
+    stages = tuple(
+        _stage(resolved, group, where[group.name], learned, habits)
+        for resolved in resolution.stages
+        for group in groups
+        if resolved.stage in group.stages and resolved.stage != "vad"
+    )
+    policy = resolution.policy.spec if resolution.policy else None
+    return AgentFacts(
+        key=(resolution.agent.metadata.namespace or "default", resolution.agent.metadata.name),
+        stages=tuple(stage for stage in stages if stage.variants),
+        groups=tuple(_group(group, resolution, where[group.name]) for group in groups),
+        modes=modes_of(spec.pipeline),
+        objectives=resolution.objectives,
+        actuators=_actuators(policy),
+        guardrails=policy.guardrails if policy else Guardrails(mode="Observe"),
+        priority=policy.priority if policy else 0,
+        duty_cycle=spec.sessions.duty_cycle,
+        turns_per_second=habits.turns_per_second,
+        scales=spec.scaling.mode == "SLA",
+    )
+
+
+def _actuators(policy: SLAPolicySpec | None) -> frozenset[Actuator]:
+    return frozenset(policy.actuators) if policy else frozenset()
+
+
+def _group(group: PlacementGroup, resolution: Resolution, ground: Ground) -> GroupFacts:
+    scaling = resolution.agent.spec.scaling
+    fewest = scaling.min_replicas if group.min_replicas is None else group.min_replicas
+    most = scaling.max_replicas if group.max_replicas is None else group.max_replicas
+    return GroupFacts(
+        name=group.name,
+        min_replicas=min(fewest, most),
+        max_replicas=most,
+        partition=ground.partition,
+        price_per_hour=ground.price_per_hour,
+        start_seconds=ground.start_seconds,
+        max_sessions=_most_sessions(group, resolution.agent.spec.sessions, ground),
+        shares_device=ground.shares_device,
+    )
+
+
+def _most_sessions(group: PlacementGroup, sessions: Sessions, ground: Ground) -> int | None:
+    told = [group.max_sessions or sessions.max_per_replica, ground.sessions_per_replica]
+    return min((count for count in told if count is not None), default=None)
+
+
+def _stage(
+    resolved: ResolvedStage, group: PlacementGroup, ground: Ground, learned: Learned | None, habits: Habits
+) -> StageFacts:
+    allowed = _allowed(resolved, group, ground)
+    best = {quality.metric: quality.value for variant in allowed[:1] for quality in variant.quality}
+    listens_only = not any(stage in _IN_TURN for stage in group.stages)
+    return StageFacts(
+        stage=resolved.stage,
+        group=group.name,
+        variants=tuple(
+            _variant(rank, variant, best, resolved, ground, learned, habits) for rank, variant in enumerate(allowed)
+        ),
+        discipline=_discipline(resolved.stage, allowed),
+        calls_per_turn=habits.calls_per_turn(resolved.stage),
+        in_turn=resolved.stage in _IN_TURN or (listens_only and resolved.stage in LISTENED_TO),
+        period_ms=_period_ms(resolved),
+        most=resolved.spec.batch.max or 1024,
+    )
+
+
+def _discipline(stage: Stage, variants: Iterable[Variant]) -> Discipline:
+    """A server that speaks for itself takes calls as they come."""
+    served = any(variant.engine in ("vllm", "openai") for variant in variants)
+    return "streams" if served and stage in STAGES_OF_ENGINE["openai"] else _DISCIPLINES[stage]
+
+
+def _allowed(resolved: ResolvedStage, group: PlacementGroup, ground: Ground) -> list[Variant]:
+    narrowed = next((narrowed.names for narrowed in group.variants if narrowed.stage == resolved.stage), None)
+    fitting = ground.variants.get(resolved.stage)
+    bounds = [names for names in (narrowed, fitting) if names is not None]
+    return [variant for variant in resolved.variants if all(variant.name in names for names in bounds)]
+
+
+def _variant(
+    rank: int,
+    variant: Variant,
+    best: Mapping[QualityMetric, float],
+    resolved: ResolvedStage,
+    ground: Ground,
+    learned: Learned | None,
+    habits: Habits,
+) -> VariantFacts:
+    profile = profile_for(variant, ground.hardware)
+    stage, model = resolved.stage, resolved.model.metadata.name
+    known = service_of(profile, habits.later_steps(stage), habits.steps_awaited(stage)) if profile else UNKNOWN
+    hardware = ground.hardware or (profile.hardware if profile else "")
+    return VariantFacts(
+        name=variant.name,
+        service=learned(stage, model, variant.name, hardware, known) if learned else known,
+        quality=quality_of(rank, variant, best),
+        max_batch=profile.max_batch if profile else resolved.spec.batch.max or 1,
+        load_seconds=parse_duration_seconds(variant.load_time) if variant.load_time else DEFAULT_LOAD_SECONDS,
+    )
+
+
+def profile_for(variant: Variant, hardware: str | None) -> Profile | None:
+    """That of the hardware; where there is none, the first: what is emulated follows it anywhere, and for the rest it is
+    the best guess until it is learned."""
+    named = variant.options.get("hardware") if variant.engine == "emulated" else hardware
+    matching = [profile for profile in variant.profiles if profile.hardware == named]
+    return next(iter([*matching, *variant.profiles]), None)
+
+
+def service_of(profile: Profile, later_steps: float, awaited: float) -> Service:
+    """A turn waits for the first result and for so many later steps; the rest only keeps a place."""
+    alpha, beta = profile.decode_alpha_ms or 0.0, profile.decode_beta_ms or 0.0
+    awaited = min(awaited, later_steps)
+    return Service(
+        alpha_ms=profile.alpha_ms + awaited * alpha,
+        beta_ms=profile.beta_ms + awaited * beta,
+        noise=profile.noise,
+        rest_alpha_ms=(later_steps - awaited) * alpha,
+        rest_beta_ms=(later_steps - awaited) * beta,
+    )
+
+
+def quality_of(rank: int, variant: Variant, best: Mapping[QualityMetric, float]) -> float:
+    """Of the best variant's, by the first measure that both have: of errors what is left, of merits the share."""
+    for quality in variant.quality:
+        reference = best.get(quality.metric)
+        if reference is None:
+            continue
+        if quality.metric in ERROR_METRICS:
+            return min(1.0, (1 - min(quality.value, 1.0)) / max(1 - min(reference, 1.0), 1e-6))
+        if reference > 0:
+            return min(1.0, quality.value / reference)
+    return max(0.05, 1.0 - _LOSS_BY_RANK * rank)
+
+
+def _period_ms(resolved: ResolvedStage) -> float | None:
+    if resolved.stage == "speech":
+        return 80.0
+    options = getattr(resolved.spec, "options", None)
+    rate = getattr(options, "frames_per_second", None)
+    return 1000.0 / rate if resolved.stage == "lipsync" and rate else None
