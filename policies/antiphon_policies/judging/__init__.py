@@ -1,0 +1,1 @@
+"""Whether promises are kept, as far as it is known."""
