@@ -67,8 +67,8 @@ class Decision(Contract):
     """Effect that was expected."""
     observed: ShortText = ""
     """Effect that was observed; empty while it is awaited."""
-    outcome: Literal["Pending", "Kept", "RolledBack", "Held", "Failed"] = "Pending"
-    """What became of it."""
+    outcome: Literal["Pending", "Kept", "RolledBack", "Held", "Failed", "Inconclusive"] = "Pending"
+    """What became of it. Inconclusive: too little was seen to tell."""
 
 
 class TuningStatus(Contract):
@@ -97,6 +97,91 @@ class GroupStatus(Contract):
     """Live sessions."""
     capacity: Annotated[int, Field(ge=0)] = 0
     """Sessions that its ready replicas hold."""
+
+
+_UnixSeconds = Annotated[int, Field(ge=0)]
+_Load = Annotated[float, Field(ge=0)]
+
+
+class ActionsCounted(Contract):
+    """Actions that still count against maxActionsPerHour."""
+
+    until: _UnixSeconds
+    """When they stop counting: Unix time, in seconds."""
+    count: Annotated[int, Field(ge=1)]
+    """How many there are."""
+
+
+class BreakerStatus(Contract):
+    """Errors in a row, and how long they hold everything."""
+
+    errors: Annotated[int, Field(ge=0)] = 0
+    """Errors in a row."""
+    until: _UnixSeconds = 0
+    """Nothing is changed before this Unix time, in seconds."""
+    times: Annotated[int, Field(ge=0)] = 0
+    """How often it has opened since something worked."""
+
+
+class PendingEffect(Contract):
+    """A decision whose effect is awaited."""
+
+    at: Annotated[float, Field(ge=0)]
+    """When it was made: Unix time, in seconds."""
+    due: _UnixSeconds
+    """When its effect can be judged: Unix time, in seconds."""
+    actuator: Actuator
+    """What was changed."""
+    target: ShortText
+    """Where: a stage, a placement group or `agent`."""
+    before: ShortText
+    """Value before."""
+    after: ShortText
+    """Value after."""
+    direction: Literal["up", "down"]
+    """Whether it shortens turns or takes more sessions (up), or gives that back."""
+    was: Annotated[float, Field(ge=0)] | None = None
+    """Time of a turn when it was made, in milliseconds. Left out: unknown."""
+    was_most: Annotated[float, Field(ge=0)] | None = None
+    """The most that it can have been, with 95 % confidence."""
+    sessions: _Load = 0
+    """Sessions when it was made."""
+    turns_per_second: _Load = 0
+    """Turns a second of one session when it was made."""
+
+
+class RetryLock(Contract):
+    """A change that was rolled back, and is not tried again for a while."""
+
+    actuator: Actuator
+    """What was changed."""
+    target: ShortText
+    """Where: a stage, a placement group or `agent`."""
+    after: ShortText
+    """Value that made it worse."""
+    direction: Literal["up", "down"]
+    """Direction of the change."""
+    until: _UnixSeconds
+    """When it may be tried again: Unix time, in seconds."""
+    times: Annotated[int, Field(ge=1)] = 1
+    """How often it was rolled back."""
+
+
+class ControlStatus(Contract):
+    """What the control loop must still know after a restart of the operator. For programs."""
+
+    actions: Annotated[list[ActionsCounted], Field(max_length=16)] = []
+    """Actions of the last hour. Where they are many, some are counted a little longer than they must."""
+    settling: Annotated[dict[str, _UnixSeconds], Field(max_length=24)] = {}
+    """Until when what was changed is left alone, by what it is, such as stage/llm, group/voice or agent."""
+    seeing: BreakerStatus | None = None
+    """Errors of looking at the agent, once they hold everything."""
+    acting: BreakerStatus | None = None
+    """Errors of changing the agent, if any."""
+    pending: Annotated[list[PendingEffect], Field(max_length=8), ListMap("actuator", "target")] = []
+    """Decisions whose effect is awaited."""
+    locks: Annotated[list[RetryLock], Field(max_length=8), ListMap("actuator", "target", "after")] = []
+    """What is not tried again for a while."""
 
 
 class VoiceAgentStatus(StatusBase):
@@ -132,3 +217,5 @@ class VoiceAgentStatus(StatusBase):
     """How far the last tuning has come."""
     decisions: Annotated[list[Decision], Field(max_length=20), ListMap("id")] = []
     """The last decisions, newest first."""
+    control: ControlStatus | None = None
+    """What the control loop must still know after a restart of the operator."""

@@ -22,6 +22,8 @@ class Change:
     before: str | int
     after: str | int
     direction: Direction
+    undoes: str = ""
+    """Id of the decision that it takes back; empty in what a plan changes."""
 
 
 @dataclass(frozen=True, slots=True)
