@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from antiphon_crds.definitions import DEFINITIONS
 from antiphon_operator.asking.agents import view_agent
@@ -14,6 +15,7 @@ from antiphon_operator.asking.cluster import Cluster, open_cluster, resource_of
 from antiphon_operator.asking.log_reading import LogQuery, read_all
 from antiphon_operator.bringing_up import model_cache, models, sandbox_world
 from antiphon_operator.bringing_up.errors import BringingUpError
+from antiphon_operator.bringing_up.prometheus_beside import PrometheusBeside, is_installed
 from antiphon_operator.bringing_up.result import UpResult, UpSeconds
 from antiphon_operator.bringing_up.sandbox_world import SandboxOptions, SandboxWorld
 from antiphon_operator.bringing_up.steps import Steps
@@ -45,6 +47,8 @@ class UpOptions:
     agent: Path | None
     """File of the agent; None for none."""
     timeout_seconds: float
+    prometheus: Literal["auto", "yes", "no"] = "auto"
+    """Whether Prometheus is brought up beside it; `auto`: where its program is on the PATH."""
 
 
 class BringUp:
@@ -56,6 +60,7 @@ class BringUp:
         self._clock = clock
         self._began = clock()
         self._seconds: dict[str, float] = {}
+        self._prometheus_url: str | None = None
 
     async def run(self) -> UpResult:
         """BringingUpError or KubeError where it can't be done. What is up by then stays up."""
@@ -63,6 +68,7 @@ class BringUp:
         if file:
             await self._models(file)
         world = await self._sandbox()
+        self._prometheus_url = await self._prometheus(world)
         async with open_cluster(world.kubeconfig) as cluster:
             await self._operator(cluster)
             return await self._agent(world, cluster, file) if file else self._result(world)
@@ -81,9 +87,23 @@ class BringUp:
             self._steps.note("      it was up before, and goes on with the nodes that it has")
         return world
 
+    async def _prometheus(self, world: SandboxWorld) -> str | None:
+        """Its address. One that was not asked for and does not come up is done without."""
+        wanted = self._options.prometheus
+        if wanted == "no" or (wanted == "auto" and not is_installed()):
+            return None
+        try:
+            with self._timed("prometheus"), self._steps.step("Prometheus"):
+                return await PrometheusBeside(world.kubeconfig).bring_up()
+        except BringingUpError as error:
+            if wanted == "yes":
+                raise
+            self._steps.note(f"note: it goes on without Prometheus, and reads the pods' metrics itself: {error}")
+            return None
+
     async def _operator(self, cluster: Cluster) -> None:
         with self._timed("operator"):
-            options = InstallOptions(Choices(replicas=1), presets=True)
+            options = InstallOptions(Choices(replicas=1, prometheus_url=self._prometheus_url), presets=True)
             await Install(cluster, options, self._steps).run()
 
     async def _agent(self, world: SandboxWorld, cluster: Cluster, file: AgentFile) -> UpResult:
@@ -113,6 +133,7 @@ class BringUp:
             url=world.url,
             nodes=list(world.nodes),
             was_up=world.was_up,
+            prometheus=self._prometheus_url,
             seconds=UpSeconds(**self._seconds, command_to_ready=round(whole, 2)),
         )
 

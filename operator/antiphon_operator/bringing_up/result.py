@@ -12,6 +12,8 @@ class UpSeconds(Contract):
     """Making sure that the models are there, downloads included."""
     sandbox: float = 0.0
     """Bringing up API server and nodes."""
+    prometheus: float = 0.0
+    """Bringing up Prometheus, until it is ready."""
     operator: float = 0.0
     """Installing definitions, presets and operator, until it is ready."""
     agent: float = 0.0
@@ -31,6 +33,8 @@ class UpResult(Contract):
     """Names of the nodes."""
     was_up: bool
     """Whether the sandbox was up before."""
+    prometheus: str | None = None
+    """Address of Prometheus. Left out where there is none."""
     agent: str | None = None
     """Name of the agent. Left out with --no-agent."""
     namespace: str | None = None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from antiphon_operator.asking.cluster import open_cluster
 from antiphon_operator.bringing_up import sandbox_world
+from antiphon_operator.bringing_up.prometheus_beside import PrometheusBeside
 from antiphon_operator.bringing_up.result import DownResult
 from antiphon_operator.bringing_up.steps import Steps
 from antiphon_operator.kube.errors import KubeError
@@ -20,6 +21,7 @@ _LOOK_SECONDS = 3.0
 async def take_down(kubeconfig: Path, steps: Steps) -> DownResult:
     agents, pods = await _inhabitants(kubeconfig)
     with steps.step("ending the sandbox and what runs in it"):
+        PrometheusBeside(kubeconfig).end()
         ended = await sandbox_world.end(kubeconfig)
     return DownResult(ended=ended, kubeconfig=str(kubeconfig), agents=agents, pods=pods)
 

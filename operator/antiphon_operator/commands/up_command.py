@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,14 @@ from antiphon_operator.commands.options import Form, FormOption
 from antiphon_operator.commands.output import FAILED, progress_console, run, say, say_json
 
 _DEFAULT_KUBECONFIG = "~/.local/state/antiphon/sandbox/kubeconfig"
+
+
+class WithPrometheus(StrEnum):
+    """Whether Prometheus is brought up."""
+
+    auto = "auto"
+    yes = "yes"
+    no = "no"
 
 
 def up(
@@ -49,6 +58,13 @@ def up(
     timeout: Annotated[
         float, typer.Option("--timeout", metavar="SECONDS", help="How long to wait for the agent.")
     ] = 300.0,
+    prometheus: Annotated[
+        WithPrometheus,
+        typer.Option(
+            "--prometheus",
+            help="Bring up Prometheus beside it. auto: where its program is on the PATH (Debian: prometheus).",
+        ),
+    ] = WithPrometheus.auto,
     output: FormOption = Form.text,
 ) -> None:
     """Bring up a cluster on this machine, the operator, and an agent that answers.
@@ -62,7 +78,11 @@ def up(
         raise typer.BadParameter("give either --agent or --no-agent")
     file = None if no_agent else agent or example_file()
     options = UpOptions(
-        SandboxOptions(kubeconfig, nodes, port), models_folder or models.default_folder(), file, timeout
+        SandboxOptions(kubeconfig, nodes, port),
+        models_folder or models.default_folder(),
+        file,
+        timeout,
+        prometheus.value,
     )
     result = run(BringUp(options, Steps(progress_console())).run())
     if output is Form.json:
@@ -100,4 +120,6 @@ def _next(result: UpResult) -> Iterator[Text]:
     elif result.agent:
         yield Text(f"       antiphon describe {result.agent}")
     yield Text("       kubectl get va")
+    if result.prometheus:
+        yield Text(f"       Prometheus is at {result.prometheus}")
     yield Text("end:   antiphon down")

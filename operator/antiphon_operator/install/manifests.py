@@ -28,6 +28,8 @@ class Choices:
     replicas: int = 2
     watch_namespaces: tuple[str, ...] = ()
     """Namespaces that the operator is confined to. Empty: it serves all."""
+    prometheus_url: str | None = None
+    """Where the control loop asks Prometheus."""
 
 
 def operator_objects(choices: Choices) -> list[Obj]:
@@ -89,3 +91,5 @@ def _arguments(given: list[str], choices: Choices) -> Iterator[str]:
                     yield from (word, namespace)
             case _:
                 yield word
+    if choices.prometheus_url:
+        yield from ("--prometheus-url", choices.prometheus_url)

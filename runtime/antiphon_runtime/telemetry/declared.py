@@ -8,7 +8,11 @@ from typing import Literal, TypeAlias
 PREFIX = "antiphon_"
 Kind: TypeAlias = Literal["histogram", "counter", "gauge"]
 
-TURN_BUCKETS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
+TURN_BUCKETS = (
+    0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0,
+    1.25, 1.5, 2.0, 3.0, 5.0, 10.0,
+)  # fmt: skip
+"""Up to a second as fine as targets are set: a percentile is known to 50 ms or better."""
 STAGE_BUCKETS = (
     0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0,
 )  # fmt: skip
@@ -53,6 +57,12 @@ _TURNS = (
         "emulated",
         buckets=TURN_BUCKETS,
     ),
+    _seconds(
+        "turn_response",
+        "From the decision that the user's turn is over to the first audio of the answer that can be heard.",
+        "emulated",
+        buckets=TURN_BUCKETS,
+    ),
     _seconds("turn_transcription_delay", "From the user's last speech to the final transcript.", "emulated"),
     _seconds("turn_eou_delay", "From the user's last speech to the decision that the turn is over.", "emulated"),
     _seconds("llm_ttft", "From asking the model for the answer to its first token.", *_RUNS),
@@ -88,6 +98,12 @@ _STAGES = (
         "batch_wait", "From an item's submission to the start of its batch; of a tick, how late it began.", *_RUNS
     ),
     _seconds("step_duration", "Time to compute a batch or a tick; one that failed is left out.", *_RUNS),
+    _seconds(
+        "stage",
+        "From an item's submission to its result, or to the first piece of it; of a tick, how late it ended. What failed"
+        " or was dropped is left out, partial results are not.",
+        *_RUNS,
+    ),
     _total("batches", "Batches by how they ended.", *_RUNS, "end"),
     _total("work_dropped", "Items that ended without being computed.", *_RUNS, "why"),
     _total("tick_overrun", "Ticks that took longer than their period.", *_RUNS),

@@ -18,6 +18,7 @@ class StageMetrics:
         self._size = instruments.histogram("batch_size").labels(*runs)
         self._wait = instruments.histogram("batch_wait_seconds").labels(*runs)
         self._step = instruments.histogram("step_duration_seconds").labels(*runs)
+        self._whole = instruments.histogram("stage_seconds").labels(*runs)
         self._overrun = instruments.counter("tick_overrun_total").labels(*runs)
         self._skipped = instruments.counter("tick_skipped_total").labels(*runs)
         self._queued = instruments.gauge("queued").labels(*runs)
@@ -32,6 +33,9 @@ class StageMetrics:
             self._wait.observe(seconds)
         if batch.end != "failed":
             self._step.observe(batch.seconds)
+        if batch.end == "computed":
+            for seconds in batch.waits_seconds:
+                self._whole.observe(seconds + batch.seconds)
         self._ends[batch.end]()
         self._queued.set(batch.queued)
         self._cap.set(batch.cap)
@@ -43,6 +47,7 @@ class StageMetrics:
         self._size.observe(tick.stepped)
         self._wait.observe(tick.late_seconds)
         self._step.observe(tick.seconds)
+        self._whole.observe(tick.late_seconds + tick.seconds)
         if tick.overrun:
             self._overrun.inc()
         if tick.skipped:

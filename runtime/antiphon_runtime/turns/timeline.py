@@ -34,6 +34,7 @@ class Anchor(StrEnum):
 
 _SPANS: dict[str, tuple[Anchor, Anchor]] = {
     "turn_e2e": (Anchor.USER_STOPPED, Anchor.FIRST_AUDIBLE),
+    "turn_response": (Anchor.DECIDED, Anchor.FIRST_AUDIBLE),
     "turn_transcription_delay": (Anchor.USER_STOPPED, Anchor.FINAL_TRANSCRIPT),
     "turn_eou_delay": (Anchor.USER_STOPPED, Anchor.DECIDED),
     "llm_ttft": (Anchor.ANSWER_ASKED, Anchor.ANSWER_BEGAN),
@@ -41,6 +42,8 @@ _SPANS: dict[str, tuple[Anchor, Anchor]] = {
     "tts_ttfb": (Anchor.SPEECH_ASKED, Anchor.FIRST_SOUND),
     "barge_in_stop": (Anchor.BARGE_IN, Anchor.LAST_SENT),
 }
+_NEVER_NEGATIVE = frozenset({"turn_response"})
+"""Spans that are 0 where the second anchor came first: an answer begun ahead may be heard as soon as the turn is over."""
 
 
 @dataclass(slots=True)
@@ -72,14 +75,17 @@ class Timeline:
 
     def metrics(self) -> dict[str, float]:
         """Seconds by the metric's name without prefix. A missing anchor, or an order that cannot be, gives nothing."""
-        found = {name: self._span(*anchors) for name, anchors in _SPANS.items()}
+        found = {name: self._span(name) for name in _SPANS}
         first_sound = found["tts_ttfb"]
         if first_sound is not None and self.leading_silence_seconds is not None:
             found["tts_ttfa"] = first_sound + self.leading_silence_seconds
         return {name: seconds for name, seconds in found.items() if seconds is not None}
 
-    def _span(self, start: Anchor, end: Anchor) -> float | None:
+    def _span(self, name: str) -> float | None:
+        start, end = _SPANS[name]
         if start not in self._at or end not in self._at:
             return None
         seconds = self._at[end] - self._at[start]
-        return seconds if seconds >= 0 else None
+        if seconds < 0:
+            return 0.0 if name in _NEVER_NEGATIVE else None
+        return seconds

@@ -15,6 +15,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from antiphon_operator.bringing_up.models import cpu_models, default_folder
+from antiphon_operator.bringing_up.prometheus_beside import PrometheusBeside, is_installed
 from antiphon_operator.bringing_up.result import DownResult, UpResult
 from antiphon_operator.bringing_up.world_files import example_file, read_agent_file
 from antiphon_operator.commands.down_command import down
@@ -35,6 +36,7 @@ def antiphon(*arguments: str) -> Result:
 def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     file = tmp_path_factory.mktemp("world") / "kubeconfig"
     yield file
+    PrometheusBeside(file).end()
     subprocess.run([sys.executable, "-m", "antiphon_sandbox", "down", "--kubeconfig", str(file)], check=True)
 
 
@@ -52,6 +54,7 @@ def test_up_twice_then_an_agent_that_can_not_run_then_down(kubeconfig: Path, mod
     where = ("--kubeconfig", str(kubeconfig))
     first = brought_up(antiphon("up", *where, "--models", str(models), "-o", "json"), 0)
     assert (first.agent, first.namespace, first.ready, first.was_up) == ("hello-world", "default", True, False)
+    assert (first.prometheus is not None) == is_installed()
     cluster = Cluster(kubeconfig)
     agent = cluster.get("VoiceAgent", "hello-world", "default")
     assert agent["spec"]["runtime"]["modelCache"] == {"claim": "antiphon-models"}

@@ -22,6 +22,7 @@ CHOICES = st.builds(
     runtime_image=IMAGES,
     replicas=st.integers(0, 5),
     watch_namespaces=st.lists(NAMES, unique=True, max_size=3).map(tuple),
+    prometheus_url=st.none() | st.builds("http://{}:{}/{}".format, NAMES, st.integers(1, 65535), NAMES),
 )
 
 
@@ -33,6 +34,7 @@ def _values(choices: Choices) -> Obj:
         "runtime": {"image": {"repository": runtime[0], "tag": runtime[2]}},
         "replicas": choices.replicas,
         "watchNamespaces": list(choices.watch_namespaces),
+        "prometheus": {"url": choices.prometheus_url or ""},
     }
 
 

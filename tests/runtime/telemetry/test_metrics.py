@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import get_args
 
 import pytest
@@ -130,7 +131,8 @@ def test_no_two_metrics_share_a_family() -> None:
 
 def test_the_buckets_are_those_of_the_reference() -> None:
     buckets = {fact.name: fact.buckets for fact in reference()}
-    assert buckets["antiphon_turn_e2e_seconds"] == TURN_BUCKETS
+    assert buckets["antiphon_turn_e2e_seconds"] == buckets["antiphon_turn_response_seconds"] == TURN_BUCKETS
+    assert max(after - before for before, after in pairwise(TURN_BUCKETS) if after <= 1.0) == pytest.approx(0.05)
     assert {buckets[f"antiphon_{name}_seconds"] for name in ("tts_ttfb", "llm_ttft", "batch_wait")} == {STAGE_BUCKETS}
     assert buckets["antiphon_batch_size"] == tuple(float(2**n) for n in range(8))
 
@@ -251,6 +253,8 @@ def test_batches_and_ticks_of_a_variant() -> None:
     assert found["batch_size_sum"][runs] == 8
     assert found["batch_wait_seconds_sum"][runs] == pytest.approx(0.56)
     assert found["step_duration_seconds_sum"][runs] == pytest.approx(0.15)
+    assert found["stage_seconds_count"][runs] == 3
+    assert found["stage_seconds_sum"][runs] == pytest.approx(0.06 + 0.08 + 0.6)
     assert (found["tick_overrun_total"][runs], found["tick_skipped_total"][runs]) == (1, 6)
     assert (found["queued"][runs], found["batch_cap"][runs]) == (1, 4)
     assert found["batches_total"] == {(*runs, "computed"): 1, (*runs, "failed"): 1, (*runs, "hung"): 0}

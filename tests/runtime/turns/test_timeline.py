@@ -23,6 +23,7 @@ def test_a_whole_turn() -> None:
     timeline.leading_silence_seconds = 0.25
     assert timeline.metrics() == {
         "turn_e2e": 8.0,
+        "turn_response": 6.0,
         "turn_transcription_delay": 1.0,
         "turn_eou_delay": 2.0,
         "llm_ttft": 1.0,
@@ -39,6 +40,12 @@ def test_whatever_is_there_no_metric_is_negative_or_without_its_anchors(at: dict
     assert all(seconds >= 0 for seconds in metrics.values())
     assert ("turn_e2e" in metrics) == (at.get(Anchor.FIRST_AUDIBLE, -1.0) >= at.get(Anchor.USER_STOPPED, float("inf")))
     assert "tts_ttfa" not in metrics
+
+
+def test_an_answer_heard_as_soon_as_the_turn_is_over_took_no_time() -> None:
+    heard_before = {Anchor.USER_STOPPED: 1.0, Anchor.FIRST_AUDIBLE: 1.5, Anchor.DECIDED: 1.6}
+    assert _timeline(heard_before).metrics()["turn_response"] == 0.0
+    assert "turn_response" not in _timeline({Anchor.FIRST_AUDIBLE: 1.5}).metrics()
 
 
 @given(moments, st.sampled_from(list(Anchor)))
