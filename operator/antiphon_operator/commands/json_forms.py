@@ -7,11 +7,25 @@ from typing import Final
 
 from antiphon_crds.base import Contract
 from antiphon_operator.bringing_up.result import DownResult, UpResult
+from antiphon_operator.explaining.fleet_view import TopView
+from antiphon_operator.explaining.view import ExplanationView
+from antiphon_operator.rehearsing.view import SimulationView
+from antiphon_operator.sizing.view import CapacityView
 from antiphon_operator.telling.view import AgentView
 
-FORMS: Final[Mapping[str, type[Contract]]] = {"up": UpResult, "down": DownResult, "describe": AgentView}
+FORMS: Final[Mapping[str, type[Contract]]] = {
+    "up": UpResult,
+    "down": DownResult,
+    "describe": AgentView,
+    "explain": ExplanationView,
+    "top": TopView,
+    "capacity": CapacityView,
+    "simulate": SimulationView,
+}
 
 WORDS: Final[Mapping[str, str]] = {
+    "top": "With an agent, what `antiphon describe -o json` prints. With `--watch`, an object a line.",
+    "capacity": "A list, with an object for each agent:",
     "validate": (
         "`valid`; how many `files`, and how many objects of other APIs (`foreign`); the names of all `objects`;"
         " `problems` and `missing`, each with `file`, `line`, `object`, `field`, `value` and `message`."

@@ -33,6 +33,13 @@ def operator(
     prometheus_namespace: Annotated[
         str | None, typer.Option(help="Namespace whose pods may scrape the metrics of voice pods.")
     ] = None,
+    prometheus_url: Annotated[
+        str | None, typer.Option(help="Where the control loop asks Prometheus. Default: it scrapes voice pods itself.")
+    ] = None,
+    prometheus_token_file: Annotated[Path | None, typer.Option(help="File with the bearer token for it.")] = None,
+    enforce: Annotated[
+        bool, typer.Option(help="Act. --no-enforce: look, decide and tell, whatever the policies say; change nothing.")
+    ] = True,
     cluster_domain: Annotated[
         str | None, typer.Option(help="Such as cluster.local. Default: names end in .svc.")
     ] = None,
@@ -69,11 +76,14 @@ def operator(
         operator_namespace=operator_namespace or os.environ.get("POD_NAMESPACE") or _DEFAULT_NAMESPACE,
         identity=identity or os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}",
         lease=lease,
+        prometheus_token_file=prometheus_token_file,
+        enforce=enforce,
         elect=election,
         health_host=health_host,
         health_port=health_port,
         workers=workers,
         resync_seconds=_seconds(resync),
+        prometheus_url=prometheus_url,
     )
     _log(verbose)
     try:

@@ -131,16 +131,18 @@ def kubectl() -> str | None:
 
 
 @asynccontextmanager
-async def forwarded(command: Sequence[str], agent: str, namespace: str) -> AsyncIterator[str]:
-    """A local address that leads to the agent, as long as the context lasts. `command`: kubectl and its options."""
+async def forwarded(
+    command: Sequence[str], name: str, namespace: str, *, kind: str = "service", port: int = VOICE_PORT
+) -> AsyncIterator[str]:
+    """A local address that leads to the port, as long as the context lasts. `command`: kubectl and its options."""
     arguments = [
         "port-forward",
         "--namespace",
         namespace,
         "--address",
         "127.0.0.1",
-        f"service/{agent}",
-        f":{VOICE_PORT}",
+        f"{kind}/{name}",
+        f":{port}",
     ]
     pipe = asyncio.subprocess.PIPE
     program = await asyncio.create_subprocess_exec(*command, *arguments, stdout=pipe, stderr=pipe)
@@ -148,11 +150,11 @@ async def forwarded(command: Sequence[str], agent: str, namespace: str) -> Async
     errors = asyncio.create_task(program.stderr.read())
     tasks = [errors]
     try:
-        port = await _forwarded_port(program.stdout)
-        if port is None:
-            raise NotReachedError(f"kubectl port-forward to {agent} failed: {await _last_words(errors)}")
+        local_port = await _forwarded_port(program.stdout)
+        if local_port is None:
+            raise NotReachedError(f"kubectl port-forward to {name} failed: {await _last_words(errors)}")
         tasks.append(asyncio.create_task(program.stdout.read()))  # so that it never waits for us to read
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{local_port}"
     finally:
         with contextlib.suppress(ProcessLookupError):
             program.terminate()

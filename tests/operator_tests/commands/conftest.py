@@ -11,9 +11,13 @@ from manifest_files import REPOSITORY
 from typer.testing import CliRunner, Result
 
 import sandbox
+from antiphon_operator.commands.capacity_command import capacity
 from antiphon_operator.commands.describe_command import describe
+from antiphon_operator.commands.explain_command import explain
 from antiphon_operator.commands.get_command import get
 from antiphon_operator.commands.logs_command import logs
+from antiphon_operator.commands.simulate_command import simulate
+from antiphon_operator.commands.top_command import top
 from cluster import Cluster
 
 Antiphon = Callable[..., Result]
@@ -45,7 +49,7 @@ def space(api: Cluster) -> Iterator[str]:
 def antiphon(api: Cluster) -> Antiphon:
     """`antiphon` with that world's kubeconfig."""
     app = typer.Typer()
-    for command in (get, describe, logs):
+    for command in (get, describe, explain, top, logs, capacity, simulate):
         app.command()(command)
 
     def run(*arguments: str) -> Result:

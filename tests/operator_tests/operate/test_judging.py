@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from agent_plans import SETTINGS, agent_with, example_agents, example_catalog
+from agent_plans import SETTINGS, agent_with, example_agents, example_catalog, plan_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +18,7 @@ from antiphon_operator.kube.resources import CONFIG_MAPS, DEPLOYMENTS, SECRETS, 
 from antiphon_operator.names import CONFIG_KEY, ROTATE_ANNOTATION, TOKEN_KEY
 from antiphon_operator.objects import Obj
 from antiphon_operator.operate import reasons
-from antiphon_operator.operate.judging import Situation, Wish, judge, merged, wanted_replicas
+from antiphon_operator.operate.judging import Situation, Wish, adopted, judge, merged, wanted_replicas
 from antiphon_operator.placing.place import ClusterView
 from antiphon_operator.rendering.children import children
 from antiphon_policies.resolution import Catalog
@@ -160,10 +160,30 @@ def test_a_wish_goes_before_the_spec_and_says_nothing_of_the_rest(spec: Tuning, 
     for stage in [*spec.stages, *wish.stages]:
         wished = next((other.max_batch for other in wish.stages if other.stage == stage.stage), None)
         own = next((other.max_batch for other in spec.stages if other.stage == stage.stage), None)
-        assert said[stage.stage] == (wished if wished is not None else own)
+        known = [size for size in (wished, own) if size is not None]
+        assert said[stage.stage] == min(known, default=None), "no batch goes beyond the spec's"
     assert found.max_sessions == (spec.max_sessions if wish.max_sessions is None else wish.max_sessions)
     assert found.features.beam_size == (wish.features.beam_size or spec.features.beam_size)
     assert orjson.loads(found.model_dump_json(by_alias=True))
+
+
+def test_what_the_loop_wanted_holds_until_it_speaks_and_the_rest_is_the_specs() -> None:
+    agent = agent_with(example_agents()["hello-world"], namespace="team")
+    plan = plan_of(agent)
+    group = plan.groups[0]
+    stages = [stage.model_copy(update={"max_batch": 3, "max_queue": 5}) for stage in group.tuning.stages]
+    tuning = group.tuning.model_copy(update={"generation": 7, "stages": stages, "max_sessions": 9})
+    written = replace(plan, groups=(replace(group, tuning=tuning),))
+    left = [(_RESOURCES[child["kind"]], child) for child in children(written, SETTINGS) if child["kind"] in _RESOURCES]
+    found = adopted(agent, left, ["main", "other"])
+    assert set(found) == {"main"}
+    wish = found["main"]
+    assert wish.replicas is None
+    assert wish.tuning is not None
+    assert {(stage.max_batch, stage.max_queue) for stage in wish.tuning.stages} == {(3, None)}
+    assert wish.tuning.max_sessions is None
+    free = agent.model_copy(update={"spec": agent.spec.model_copy(update={"sla_policy": None})})
+    assert adopted(free, left, ["main"]) == {}
 
 
 # --- replicas ---------------------------------------------------------------------------------------------------------
