@@ -212,6 +212,9 @@ class SLAPolicySpec(Contract):
         "partition",
     ]
     """What the control loop may change."""
+    prefer: Literal["Quality", "Balanced", "Cost"] = "Quality"
+    """What goes first where several settings keep all promises and floors: the best variants, or the least cost. Balanced: a
+    hundredth of quality for five hundredths of cost."""
     guardrails: Guardrails = Guardrails()
     """What holds the control loop back."""
     priority: Annotated[int, Field(ge=0, le=1000)] = 100

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from antiphon_crds.derived import page_command
+from antiphon_operator.observing.settings import PrometheusSettings, ScrapeSettings, TrustSettings
 from antiphon_operator.operate import reasons
 from antiphon_operator.operate.metrics import Metrics
 from antiphon_operator.operate.settings import OperatorSettings
@@ -53,7 +54,7 @@ def _metrics() -> Iterator[str]:
 def _settings() -> Iterator[str]:
     yield "## Settings that are fixed\n\nWhat can be chosen is in `antiphon operator --help`.\n"
     yield "| Setting | Default | What it is, and why |\n|---|---|---|"
-    for kind in (OperatorSettings, WatchSettings, DeliverySettings):
+    for kind in (OperatorSettings, WatchSettings, DeliverySettings, PrometheusSettings, ScrapeSettings, TrustSettings):
         for name, default, text in _documented(kind):
             yield f"| `{name}` | {default} | {text} |"
     yield ""

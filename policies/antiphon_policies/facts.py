@@ -121,6 +121,8 @@ class AgentFacts:
     objectives: tuple[EffectiveObjective, ...] = ()
     actuators: frozenset[Actuator] = frozenset(("batch", "features", "variant", "replicas", "partition"))
     guardrails: Guardrails = field(default_factory=Guardrails)
+    prefer: Literal["Quality", "Balanced", "Cost"] = "Quality"
+    """What goes first among settings that keep all objectives."""
     priority: int = 100
     duty_cycle: float = 0.3
     """Share of a session in which the agent works."""

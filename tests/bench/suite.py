@@ -6,7 +6,8 @@ python tests/bench/suite.py [--json] [--trace NAME ...] [--controller NAME ...] 
 The agent is the emulated cascade (tests/support/compared_cascade.py) with the `conversational` policy. Every baseline of
 policies/antiphon_policies/baselines is tuned by grid search on a trace of the same kind with another seed, for each of three
 prices of a partition and with each of three sets of models (the best, the smallest of the slowest stage, the smallest of
-all); the winners are scored. Antiphon is not tuned. What is sought, and what `missed` is, says baselines/tuning.py.
+all); the winners are scored. Antiphon is not tuned; it runs with each of the three preferences that a policy may have. What is
+sought, and what `missed` is, says baselines/tuning.py.
 The baselines for the Azure trace are tuned on two of the others, as there is but one hour of it.
 
 Rows: `violations` is the share of late turns, `breached` the share of turns that ended while the p95 was above its target;
@@ -23,11 +24,11 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -36,7 +37,7 @@ sys.path.insert(0, str(REPOSITORY / "tests" / "support"))
 
 from compared_cascade import compared_cascade  # noqa: E402
 from compared_traces import AZURE, GENERATED, TUNED_ON_FOR_AZURE, Compared, azure_from  # noqa: E402
-from suite_rows import OURS, Row, missed, row, verdicts, winners  # noqa: E402
+from suite_rows import OURS, Row, Verdict, missed, row, verdicts, winners  # noqa: E402
 
 from antiphon_policies.baselines.systems import SYSTEMS, Candidate, model_sets  # noqa: E402
 from antiphon_policies.baselines.tuning import PRICES, Trial, Tuned, tune  # noqa: E402
@@ -56,6 +57,9 @@ TOLD_EVERY_SECONDS = 10.0
 SHOWN_WINNERS = 4
 OUR_MODULE = "antiphon_policies.deciding.controller"
 Makes = Callable[[], Controller]
+Preference = Literal["Quality", "Balanced", "Cost"]
+PREFERENCES: tuple[Preference, ...] = ("Quality", "Balanced", "Cost")
+"""What a policy may prefer: Antiphon runs with each, and is tuned in nothing."""
 
 
 @dataclass
@@ -98,8 +102,10 @@ class Bench:
         make = partial(candidate.controller, self.facts)
         return self._row(compared, candidate.system, candidate.models, candidate.words, self._start(candidate), make)
 
-    def ours(self, compared: Compared, make: Callable[[AgentFacts], Controller]) -> Row:
-        return self._row(compared, OURS, "", "", at_best(self.facts, STARTS_WITH), partial(make, self.facts))
+    def ours(self, compared: Compared, make: Callable[[AgentFacts], Controller], prefer: Preference) -> Row:
+        facts = replace(self.facts, prefer=prefer)
+        start = at_best(facts, STARTS_WITH)
+        return self._row(compared, OURS, "all", f"prefers {prefer}", start, partial(make, facts), facts)
 
     def tell(self, text: str) -> None:
         """On a terminal one line that changes; elsewhere a line every ten seconds."""
@@ -109,20 +115,37 @@ class Bench:
             self.told_at = time.perf_counter()
             print(text, file=sys.stderr, flush=True)
 
-    def _row(self, compared: Compared, system: str, models: str, knobs: str, start: Setting, make: Makes) -> Row:
+    def _row(
+        self,
+        compared: Compared,
+        system: str,
+        models: str,
+        knobs: str,
+        start: Setting,
+        make: Makes,
+        facts: AgentFacts | None = None,
+    ) -> Row:
         runs = []
         for seed in self.seeds:
             self.tell(f"{compared.name}, seed {seed}: {system}, {models} models, {knobs}")
-            runs.append(self._run(compared, self.seconds, seed, start, make))
+            runs.append(self._run(compared, self.seconds, seed, start, make, facts))
         event = None if compared.event is None else compared.event * self.seconds
         recoveries = [] if event is None else [recovery_seconds(run, event) for run in runs]
         return row(system, models, knobs, [score(run) for run in runs], recoveries, hours_of(runs[0]), self.by)
 
-    def _run(self, compared: Compared, seconds: float, seed: int, start: Setting, make: Makes) -> Run:
+    def _run(
+        self,
+        compared: Compared,
+        seconds: float,
+        seed: int,
+        start: Setting,
+        make: Makes,
+        facts: AgentFacts | None = None,
+    ) -> Run:
         self.simulated += 1
         trace = compared.make(seconds, np.random.default_rng(seed))
         world = Scene(trace, start, seconds, warm_up_seconds=WARM_UP_SECONDS)
-        return simulate(self.facts, world, make(), np.random.default_rng([seed, 7]))
+        return simulate(facts or self.facts, world, make(), np.random.default_rng([seed, 7]))
 
     def _start(self, candidate: Candidate) -> Setting:
         count = int(candidate.knobs.main) if candidate.system == "static" else STARTS_WITH
@@ -146,7 +169,7 @@ def our_controller() -> Callable[[AgentFacts], Controller] | None:
 
 def measure(bench: Bench, compared: Compared, make: Callable[[AgentFacts], Controller] | None) -> dict[str, Any]:
     begun = time.perf_counter()
-    mine = bench.ours(compared, make) if make else None
+    mine = [bench.ours(compared, make, prefer) for prefer in PREFERENCES] if make else []
     rows = [bench.baseline(compared, candidate) for candidate in bench.candidates(compared.name)]
     bench.tell("")
     return {
@@ -154,8 +177,8 @@ def measure(bench: Bench, compared: Compared, make: Callable[[AgentFacts], Contr
         "tuned_on": list(TUNED_ON_FOR_AZURE) if compared.name == AZURE else [compared.name],
         "ours": mine,
         "rows": rows,
-        "verdicts": verdicts(mine, rows, PRICES) if mine else [],
-        "winners": winners(mine, rows) if mine else [],
+        "verdicts": [verdicts(each, rows, PRICES) for each in mine],
+        "winners": [winners(each, rows) for each in mine],
         "seconds": time.perf_counter() - begun,
     }
 
@@ -184,25 +207,29 @@ def shown(rows: list[Row]) -> list[Row]:
 
 def show(result: dict[str, Any]) -> None:
     print(f"\n{result['trace']} (tuned on {', '.join(result['tuned_on'])}; {result['seconds']:.0f} s)\n{HEADER}")
-    if result["ours"] is not None:
-        print(line(result["ours"]))
+    for one in result["ours"]:
+        print(line(one))
     for one in shown(result["rows"]):
         print(line(one))
-    for held in result["verdicts"]:
-        said = (
-            "a third of the missed turns" if held.third else "30 % fewer partition-hours" if held.cheaper else "NEITHER"
-        )
+    for mine, held, ahead in zip(result["ours"], result["verdicts"], result["winners"], strict=True):
+        show_verdicts(mine, held, ahead)
+    sys.stdout.flush()
+
+
+def show_verdicts(mine: Row, verdicts: list[Verdict], ahead: list[Row]) -> None:
+    for held in verdicts:
+        third, cheaper = "a third of the missed turns", "30 % fewer partition-hours"
+        said = third if held.third else cheaper if held.cheaper else "NEITHER"
         best = held.best
         print(
-            f"  against {held.against} at {held.price:g}: {said}; best is {best.system}, {best.models} models, {best.knobs}"
-            f" ({best.missed:.2%} missed, {best.partition_hours:.2f} partition-hours)"
+            f"  {mine.knobs}, against {held.against} at {held.price:g}: {said}; best is {best.system}, {best.models} models,"
+            f" {best.knobs} ({best.missed:.2%} missed, {best.partition_hours:.2f} partition-hours)"
         )
-    for one in result["winners"][:SHOWN_WINNERS]:
-        print(f"  WINS over ours: {one.system}, {one.models} models, {one.knobs} ({one.missed:.2%} missed,"
+    for one in ahead[:SHOWN_WINNERS]:
+        print(f"  WINS over ours that {mine.knobs}: {one.system}, {one.models} models, {one.knobs} ({one.missed:.2%} missed,"
               f" {one.partition_hours:.2f} partition-hours, quality {one.quality:.3f})")  # fmt: skip
-    if len(result["winners"]) > SHOWN_WINNERS:
-        print(f"  and {len(result['winners']) - SHOWN_WINNERS} more that win over ours")
-    sys.stdout.flush()
+    if len(ahead) > SHOWN_WINNERS:
+        print(f"  and {len(ahead) - SHOWN_WINNERS} more that win over ours")
 
 
 def as_json(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -210,10 +237,10 @@ def as_json(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
         {
             **result,
             "seconds": round(result["seconds"], 1),
-            "ours": result["ours"].told() if result["ours"] else None,
+            "ours": [one.told() for one in result["ours"]],
             "rows": [one.told() for one in result["rows"]],
-            "verdicts": [held.told() for held in result["verdicts"]],
-            "winners": [one.told() for one in result["winners"]],
+            "verdicts": [[held.told() for held in each] for each in result["verdicts"]],
+            "winners": [[one.told() for one in each] for each in result["winners"]],
         }
         for result in results
     ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
-from antiphon_crds.agent_status import GroupStatus, StageStatus
+from antiphon_crds.agent_status import ControlStatus, Decision, GroupStatus, ObjectiveStatus, StageStatus
 from antiphon_operator.kube.resources import DEPLOYMENTS, Resource
 from antiphon_operator.names import CONTROL_PORT, VOICE_PORT, child_name, group_selector
 from antiphon_operator.objects import Obj, is_going, name_of, namespace_of
 from antiphon_operator.operate import reasons
-from antiphon_operator.operate.conditions import Verdict, conditions, verdict
+from antiphon_operator.operate.conditions import Verdict, condition_of, conditions, verdict
 from antiphon_operator.operate.judging import Judgement
 from antiphon_operator.operate.pod_troubles import Trouble, troubles
 from antiphon_operator.rendering.plan import GroupPlan
@@ -35,6 +36,21 @@ class Heard:
 
 
 @dataclass(frozen=True)
+class Looped:
+    """What the control loop says of an agent."""
+
+    sla: Literal["Met", "AtRisk", "Breached", "Unknown"] = "Unknown"
+    told: str = ""
+    """Why, in words; empty where the reason's own meaning says it."""
+    p95_ms: float | None = None
+    """Of a turn. None: unknown."""
+    objectives: tuple[ObjectiveStatus, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    """The newest first."""
+    control: ControlStatus | None = None
+
+
+@dataclass(frozen=True)
 class Seen:
     """All that a status is made of."""
 
@@ -45,10 +61,12 @@ class Seen:
     heard: Mapping[str, Heard] = field(default_factory=dict)
     """By group."""
     cluster_domain: str | None = None
+    looped: Looped | None = None
+    """None: the control loop has not looked yet; what it said before stays."""
 
 
 def agent_status(seen: Seen, now: str) -> Obj:
-    """The whole of what the operator says; `now` is RFC 3339. What the control loop says of objectives is kept."""
+    """The whole of what the operator says; `now` is RFC 3339."""
     before = seen.agent.get("status") or {}
     generation = int(seen.agent["metadata"].get("generation") or 0)
     groups = _groups(seen)
@@ -67,12 +85,12 @@ def agent_status(seen: Seen, now: str) -> Obj:
         "ready": f"{sum(group.ready_replicas for group in groups)}/{sum(group.replicas for group in groups)}",
         "sessions": sum(group.sessions for group in groups),
         "capacity": sum(group.capacity for group in groups),
-        "sla": "Unknown",
         "endpoint": endpoint(seen.agent, seen.cluster_domain),
         "groups": [group.to_manifest() for group in groups],
     }
     status |= _of_first_group(seen, groups)
     status |= _heard(seen)
+    status |= _of_the_loop(seen)
     return {name: value for name, value in status.items() if value not in (None, [], {})}
 
 
@@ -152,6 +170,29 @@ def _heard(seen: Seen) -> Obj:
     return found
 
 
+def _of_the_loop(seen: Seen) -> Obj:
+    before = seen.agent.get("status") or {}
+    if not _has_policy(seen):
+        return {"sla": "Unknown", "p95Ms": seen.looped.p95_ms if seen.looped else before.get("p95Ms")}
+    if seen.looped is None:
+        return {"sla": "Unknown"} | {name: before[name] for name in _LOOPED if name in before}
+    said = seen.looped
+    return {
+        "sla": said.sla,
+        "p95Ms": said.p95_ms,
+        "objectives": [objective.to_manifest() for objective in said.objectives],
+        "decisions": [decision.to_manifest() for decision in said.decisions],
+        "control": said.control.to_manifest() if said.control else None,
+    }
+
+
+_LOOPED = ("sla", "p95Ms", "objectives", "decisions", "control")
+
+
+def _has_policy(seen: Seen) -> bool:
+    return bool((seen.agent.get("spec") or {}).get("slaPolicy"))
+
+
 # --- conditions ----------------------------------------------------------------------------------------------------
 
 
@@ -187,8 +228,23 @@ def _needed(seen: Seen, groups: Sequence[GroupStatus]) -> list[GroupStatus]:
 
 
 def _sla_met(seen: Seen) -> Verdict:
-    spec = seen.agent.get("spec") or {}
-    return verdict(reasons.NOT_MEASURED if spec.get("slaPolicy") else reasons.NO_POLICY)
+    if not _has_policy(seen):
+        return verdict(reasons.NO_POLICY)
+    if seen.looped is not None:
+        return verdict(_SLA_REASONS[seen.looped.sla], [seen.looped.told] if seen.looped.told else ())
+    before = condition_of(seen.agent.get("status"), reasons.SLA_MET)
+    known = reasons.BY_NAME.get((reasons.SLA_MET, str(before.get("reason"))))
+    if known is None or known is reasons.NO_POLICY:
+        return verdict(reasons.NOT_MEASURED)
+    return verdict(known, [str(before.get("message"))])
+
+
+_SLA_REASONS = {
+    "Met": reasons.ALL_MET,
+    "AtRisk": reasons.AT_RISK,
+    "Breached": reasons.BREACHED,
+    "Unknown": reasons.NOT_MEASURED,
+}
 
 
 def _steady(seen: Seen, groups: Sequence[GroupStatus], found: Sequence[Trouble]) -> Verdict:

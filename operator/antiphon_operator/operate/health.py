@@ -1,13 +1,16 @@
-"""The operator's own port: `/healthz` for liveness, `/readyz`, and `/metrics`."""
+"""The operator's own port: `/healthz` for liveness, `/readyz`, `/metrics`, and what the control loop thought of an agent."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import orjson
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
+
+from antiphon_operator.objects import Obj
 
 Problem = str | None
 
@@ -15,10 +18,18 @@ Problem = str | None
 class Health:
     """Asks for problems when it is asked: what there is none of is well."""
 
-    def __init__(self, registry: CollectorRegistry, alive: Callable[[], Problem], ready: Callable[[], Problem]) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        alive: Callable[[], Problem],
+        ready: Callable[[], Problem],
+        thought_of: Callable[[str, str], Obj | None] = lambda namespace, name: None,  # noqa: ARG005
+    ) -> None:
+        """`thought_of`: of the agent with this namespace and name; None: nothing."""
         self._registry: Collector = registry
         self._alive = alive
         self._ready = ready
+        self._thought_of = thought_of
 
     @asynccontextmanager
     async def served(self, host: str, port: int) -> AsyncIterator[int]:
@@ -29,6 +40,7 @@ class Health:
                 web.get("/healthz", self._answer(self._alive)),
                 web.get("/readyz", self._answer(self._ready)),
                 web.get("/metrics", self._metrics),
+                web.get("/v1/agents/{namespace}/{name}", self._thought),
             ]
         )
         runner = web.AppRunner(app, access_log=None)
@@ -48,3 +60,10 @@ class Health:
 
     async def _metrics(self, _: web.Request) -> web.StreamResponse:
         return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _thought(self, request: web.Request) -> web.StreamResponse:
+        found = self._thought_of(request.match_info["namespace"], request.match_info["name"])
+        if found is None:
+            problem = "this operator has not looked at such an agent: it does not lead, or the agent is not accepted"
+            return web.json_response({"error": problem}, status=404)
+        return web.Response(body=orjson.dumps(found), content_type="application/json")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from antiphon_crds.agent import VoiceAgent
-from antiphon_crds.control import Tuning
+from antiphon_crds.control import StageTuning, Tuning
 from antiphon_crds.placement import Partition, PlacementGroup
 from antiphon_crds.problems import Problem, field_path
 from antiphon_operator.kube.resources import DEPLOYMENTS, Resource
@@ -195,11 +195,35 @@ def merged(spec: Tuning, wish: Tuning | None) -> Tuning:
         return spec
     stages = {stage.stage: stage for stage in spec.stages}
     for stage in wish.stages:
-        said = stage.model_dump(exclude_none=True)
-        stages[stage.stage] = stages[stage.stage].model_copy(update=said) if stage.stage in stages else stage
+        stages[stage.stage] = _merged_stage(stages[stage.stage], stage) if stage.stage in stages else stage
     features = spec.features.model_copy(update=wish.features.model_dump(exclude_none=True))
     most = spec.max_sessions if wish.max_sessions is None else wish.max_sessions
     return Tuning(generation=spec.generation, stages=list(stages.values()), features=features, max_sessions=most)
+
+
+def _merged_stage(spec: StageTuning, wish: StageTuning) -> StageTuning:
+    """No batch goes beyond the spec's, which may have been lowered since the wish was made."""
+    said = wish.model_dump(exclude_none=True)
+    if wish.max_batch is not None and spec.max_batch is not None:
+        said["max_batch"] = min(wish.max_batch, spec.max_batch)
+    return spec.model_copy(update=said)
+
+
+def adopted(agent: VoiceAgent, children: Iterable[tuple[Resource, Obj]], groups: Iterable[str]) -> dict[str, Wish]:
+    """What the control loop wanted before this operator began to lead, as pods still run with it: it holds until the loop
+    speaks. The rest of a tuning is the spec's, and is taken from there."""
+    if agent.spec.sla_policy is None:
+        return {}
+    known = list(children)
+    found = {group: tuning_of(known, child_name(agent.metadata.name, group)) for group in groups}
+    return {group: Wish(tuning=_of_the_loop(tuning)) for group, tuning in found.items() if tuning is not None}
+
+
+def _of_the_loop(tuning: Tuning) -> Tuning:
+    stages = [
+        StageTuning(stage=stage.stage, variant=stage.variant, max_batch=stage.max_batch) for stage in tuning.stages
+    ]
+    return Tuning(generation=0, stages=stages, features=tuning.features)
 
 
 def at_rest(judgement: Judgement, against: Verdict) -> Judgement:

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 
 from antiphon_operator.kube.client import Kube
 from antiphon_operator.kube.resources import CLAIM_TEMPLATES, VOICE_AGENTS
+from antiphon_operator.looping.loop import ControlLoop
+from antiphon_operator.observing.observer import Observer
 from antiphon_operator.operate.catalog import CatalogTeller
 from antiphon_operator.operate.due import DueQueue
 from antiphon_operator.operate.events import EventRecorder
@@ -31,6 +33,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def wall_clock() -> float:
+    return utc_now().timestamp()
+
+
 class Leading:
     """One term as leader: it begins with an empty memory, and knows nothing that the cluster does not tell."""
 
@@ -40,6 +46,7 @@ class Leading:
         control: Control,
         settings: OperatorSettings,
         metrics: Metrics,
+        observer: Observer,
         on_started: Callable[[], None],
         on_told_to_end: Callable[[], None],
     ) -> None:
@@ -56,6 +63,16 @@ class Leading:
         self._catalog = CatalogTeller(kube, self.world, utc_now)
         self.watches = Watches(kube, self._herald, settings, metrics, on_started, on_told_to_end)
         self.world.on_accept = self.watches.accept
+        self.loop = ControlLoop(
+            self.world,
+            self._voices,
+            self._agents,
+            observer,
+            lambda agent: self._due.mark(agent_due(agent)),
+            metrics,
+            wall_clock,
+            enforce=settings.enforce,
+        )
         self.is_ready = False
 
     async def run(self) -> None:
@@ -70,6 +87,7 @@ class Leading:
             group.create_task(self._voices.run())
             group.create_task(self._due.run(self._visit, self._settings.workers))
             group.create_task(self._gauge())
+            group.create_task(self.loop.run())
 
     async def _visit(self, due: Due) -> None:
         plural, key = due

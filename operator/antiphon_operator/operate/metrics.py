@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
+from antiphon_policies.seeing.observation import Source
+
+_SOURCES: tuple[Source, ...] = ("prometheus", "scrape", "none")
 _SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
@@ -58,6 +63,71 @@ class Metrics:
         self.tunings = Counter(
             "antiphon_operator_tunings", "Tunings sent to pods, by result.", ("result",), registry=self.registry
         )
+
+        self.looks = Counter(
+            "antiphon_operator_looks",
+            "Looks at the metrics of agents, by source (prometheus, scrape) and result (answered, failed).",
+            ("source", "result"),
+            registry=self.registry,
+        )
+        self.look_seconds = Histogram(
+            "antiphon_operator_look_seconds",
+            "Time of a look, by source: all questions to Prometheus, or all pages of pods.",
+            ("source",),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.seen_agents = Gauge(
+            "antiphon_operator_seen_agents",
+            "Agents by the source that their last observation is of: prometheus, scrape, or none where nothing is known.",
+            ("source",),
+            registry=self.registry,
+        )
+        self.seen_age_seconds = Gauge(
+            "antiphon_operator_seen_age_seconds",
+            "Age of the oldest measurement in the last observations, by source.",
+            ("source",),
+            registry=self.registry,
+        )
+
+        self.ticks = Counter(
+            "antiphon_operator_ticks",
+            "Ticks of the control loop, by result (done, failed).",
+            ("result",),
+            registry=self.registry,
+        )
+        self.tick_seconds = Histogram(
+            "antiphon_operator_tick_seconds",
+            "Time of a tick: looking at all agents, deciding, handing on.",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.decisions = Counter(
+            "antiphon_operator_decisions",
+            "Decisions of the control loop, by actuator, reason and outcome; first they are Pending.",
+            ("actuator", "reason", "outcome"),
+            registry=self.registry,
+        )
+        self.held = Gauge(
+            "antiphon_operator_held_changes",
+            "Changes that the last tick wanted and a rule held back, by rule.",
+            ("rule",),
+            registry=self.registry,
+        )
+
+    def saw_question(self, source: Source, result: str, seconds: float) -> None:
+        """As the observer tells it."""
+        self.looks.labels(source, result).inc()
+        self.look_seconds.labels(source).observe(seconds)
+
+    def saw_agents(self, by_source: Mapping[Source, int], oldest_seconds: Mapping[Source, float]) -> None:
+        """As the observer tells it. A source that is not in force has no age."""
+        self.seen_agents.clear()
+        for source in _SOURCES:
+            self.seen_agents.labels(source).set(by_source.get(source, 0))
+        self.seen_age_seconds.clear()
+        for source, age in oldest_seconds.items():
+            self.seen_age_seconds.labels(source).set(age)
 
     def saw_request(self, verb: str, resource: str, code: int, seconds: float) -> None:  # noqa: ARG002 (others may time)
         self.requests.labels(verb, resource, str(code)).inc()

@@ -43,6 +43,7 @@ def news(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Told]:
             if before or severity == "Warning":
                 yield Told(severity, str(new["reason"]), str(new["message"]))
     yield from _scaled(before, after)
+    yield from _decided(before, after)
 
 
 def _worth_telling(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
@@ -65,3 +66,18 @@ def _scaled(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Tol
         if old is not None and old.get("replicas", 0) != group["replicas"]:
             message = f"group {group['name']}: {old.get('replicas', 0)} to {group['replicas']} replicas"
             yield Told("Normal", "Scaled", message)
+
+
+def _decided(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Told]:
+    """Decisions of the control loop, the oldest first, and those that it took back."""
+    known = {decision["id"]: decision for decision in before.get("decisions") or ()}
+    for decision in reversed(after.get("decisions") or ()):
+        old = known.get(decision["id"])
+        outcome = decision.get("outcome", "Pending")
+        if old is None:
+            change = f"{decision['actuator']} of {decision['target']}: {decision['before']} to {decision['after']}"
+            yield Told("Normal", str(decision["reason"]), f"{change}; {decision.get('message', '')}".rstrip("; "))
+        elif outcome != old.get("outcome", "Pending") and outcome in ("RolledBack", "Failed"):
+            yield Told(
+                "Warning", outcome, f"{decision['actuator']} of {decision['target']}: {decision.get('observed', '')}"
+            )

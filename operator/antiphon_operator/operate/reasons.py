@@ -129,7 +129,26 @@ NOTHING_RUNS = _reason(READY, "NothingRuns", "False", "The agent could not be ac
 
 NO_POLICY = _reason(SLA_MET, "NoPolicy", "Unknown", "The agent names no SLAPolicy, so nothing was promised.")
 NOT_MEASURED = _reason(
-    SLA_MET, "NotMeasured", "Unknown", "No objective has been measured yet. Unknown is never success."
+    SLA_MET,
+    "NotMeasured",
+    "Unknown",
+    "No objective has been measured yet, or not enough lately. Unknown is never success.",
+    "Without calls there is nothing to measure. With calls, see whether the pods' metrics reach the operator: `antiphon"
+    " doctor`.",
+)
+ALL_MET = _reason(SLA_MET, "Met", "True", "All objectives that were measured are kept.")
+AT_RISK = _reason(
+    SLA_MET,
+    "AtRisk",
+    "True",
+    "All objectives are kept, and one of them by less than the policy's tolerance, or its misses come too fast.",
+)
+BREACHED = _reason(
+    SLA_MET,
+    "Breached",
+    "False",
+    "An objective is not kept.",
+    "`antiphon explain AGENT` says what the control loop does about it, and what holds it back.",
 )
 
 SETTLED = _reason(STEADY, "Settled", "True", "All pods are as they are wanted, with the tuning that is wanted.")

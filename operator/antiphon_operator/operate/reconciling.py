@@ -15,13 +15,13 @@ from antiphon_operator.kube.errors import ConflictError, NotFoundError
 from antiphon_operator.kube.resources import PODS, VOICE_AGENTS, Resource
 from antiphon_operator.names import AGENT_LABEL, DELETION_COST_ANNOTATION, GROUP_LABEL
 from antiphon_operator.objects import Obj, is_going, labels_of, namespace_of, uid_of
-from antiphon_operator.operate.agent_status import Heard, Seen, agent_status
+from antiphon_operator.operate.agent_status import Heard, Looped, Seen, agent_status
 from antiphon_operator.operate.applying import Applier, Outcome
 from antiphon_operator.operate.changes import only_counts, same
 from antiphon_operator.operate.difference import stale
 from antiphon_operator.operate.due import DueQueue
 from antiphon_operator.operate.events import EventRecorder
-from antiphon_operator.operate.judging import Judgement, Situation, Wish, at_rest, judge, unreadable
+from antiphon_operator.operate.judging import Judgement, Situation, Wish, adopted, at_rest, judge, unreadable
 from antiphon_operator.operate.left_behind import current_token
 from antiphon_operator.operate.metrics import Metrics
 from antiphon_operator.operate.named import names_of
@@ -31,6 +31,7 @@ from antiphon_operator.operate.voices import Voices
 from antiphon_operator.operate.world import Key, World
 from antiphon_operator.rendering.children import children
 from antiphon_operator.rendering.plan import AgentPlan
+from antiphon_policies.resolution import groups_of
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,8 @@ class Memory:
     uid: str
     counts_written: float = float("-inf")
     """Loop time of the last write that changed nothing but counts."""
+    actions_told: object = None
+    """Actions of the control loop that the status was last written for; CRDs of an older version would not keep them."""
 
 
 class Reconciler:
@@ -83,6 +86,10 @@ class Reconciler:
         """Children of agents that are being visited, as events told them."""
         self.wishes: dict[Key, Mapping[str, Wish]] = {}
         """What the control loop wants, by agent and group."""
+        self.looped: dict[Key, Looped] = {}
+        """What the control loop says."""
+        self.plans: dict[Key, AgentPlan] = {}
+        """What agents have become; those that are held back, or go, are missing. The control loop goes on from here."""
         self.serves_dra = False
 
     async def visit(self, key: Key) -> None:
@@ -117,27 +124,56 @@ class Reconciler:
         judgement = unreadable(parsed.problems)
         if parsed.object is not None:
             judgement = judge(self._situation(key, parsed.object, raw))
+        if judgement.plan is not None and not is_going(raw) and self._must_be_told_first(key, raw):
+            await self._tell(key, raw, judgement)
+            self._due.mark(agent_due(key))
+            return "changed"
         outcome = Outcome()
         if judgement.plan is not None and not is_going(raw):
             outcome = await self._become(key, uid, judgement.plan)
             if outcome.against:
                 judgement = at_rest(judgement, outcome.against)
                 self._due.mark(agent_due(key), self._settings.refused_seconds)
-        self._listen(key, judgement.plan if outcome.is_whole else None)
+        became = judgement.plan if outcome.is_whole else None
+        self._listen(key, became)
+        if became is None or is_going(raw):
+            self.plans.pop(key, None)
+        else:
+            self.plans[key] = became
         told = await self._tell(key, raw, judgement)
         heard -= {_version(child) for child in outcome.applied}
         return "changed" if outcome.changed or told else "settled" if judgement.plan else "held"
+
+    def _must_be_told_first(self, key: Key, raw: Obj) -> bool:
+        """Actions of the control loop are written down before they are carried out: if the operator dies in between, the next
+        one counts an action too many, never one too few."""
+        said = self.looped.get(key)
+        if said is None or said.control is None:
+            return False
+        memory = self._memory[key]
+        actions = said.control.to_manifest().get("actions", [])
+        written = ((raw.get("status") or {}).get("control") or {}).get("actions", [])
+        if actions in (written, memory.actions_told):
+            return False
+        memory.actions_told = actions
+        return True
 
     def _remember(self, key: Key, uid: str) -> None:
         """Another agent of the same name begins anew: its tunings count from one again."""
         known = self._memory.get(key)
         if known is None or known.uid != uid:
             self._voices.forget(key)
+            self._forget_loop(key)
             self._memory[key] = Memory(uid)
+
+    def _forget_loop(self, key: Key) -> None:
+        self.wishes.pop(key, None)
+        self.looped.pop(key, None)
+        self.plans.pop(key, None)
 
     def _forget(self, key: Key) -> None:
         self._memory.pop(key, None)
-        self.wishes.pop(key, None)
+        self._forget_loop(key)
         self._applier.forget(self._world.children_of(key))
         self._voices.forget(key)
         self._world.note_wanted(key, {})
@@ -149,13 +185,17 @@ class Reconciler:
     def _situation(self, key: Key, agent: VoiceAgent, raw: Obj) -> Situation:
         """What is left of another agent of the same name, which is gone, says nothing about this one."""
         world = self._world
+        children = [(kind, child) for kind, child in world.children_of(key) if not stale(child, uid_of(raw))]
+        wishes = self.wishes.get(key)
+        if wishes is None:
+            wishes = adopted(agent, children, [group.name for group in groups_of(agent)])
         return Situation(
             agent=agent,
             catalog=world.catalog(),
             view=world.view(key[0], self.serves_dra),
-            children=[(kind, child) for kind, child in world.children_of(key) if not stale(child, uid_of(raw))],
+            children=children,
             status=raw.get("status") or {},
-            wishes=self.wishes.get(key, {}),
+            wishes=wishes,
             fresh_token=secrets.token_urlsafe(32),
             wanted_elsewhere=world.wanted_elsewhere(key),
             newer_tunings=self._voices.newer_tunings(key),
@@ -210,6 +250,7 @@ class Reconciler:
             self._world.pods_of(key),
             heard,
             self._settings.render.cluster_domain,
+            self.looped.get(key),
         )
         status = agent_status(seen, self._now().strftime("%Y-%m-%dT%H:%M:%SZ"))
         before = raw.get("status") or {}

@@ -6,11 +6,20 @@ import asyncio
 import contextlib
 import logging
 import signal
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import aiohttp
 
 from antiphon_operator.kube.access import load_access
 from antiphon_operator.kube.client import Kube
 from antiphon_operator.kube.lease import KubeLeases, LeaseElection
 from antiphon_operator.kube.session import Connection
+from antiphon_operator.objects import Obj
+from antiphon_operator.observing.observer import Observer
+from antiphon_operator.observing.prometheus import PrometheusClient, prometheus_session
+from antiphon_operator.observing.scraping import PodScraper
 from antiphon_operator.operate.health import Health
 from antiphon_operator.operate.leading import Leading
 from antiphon_operator.operate.metrics import Metrics
@@ -29,9 +38,34 @@ async def operate(settings: OperatorSettings) -> int:
         "%s cares for %s, by %s", settings.identity, ", ".join(settings.namespaces) or "all namespaces", access.origin
     )
     operator = Operator(settings)
-    async with Connection(access, observe=operator.saw_request) as connection, control_session() as pods:
-        await operator.run(connection, ControlClient(pods))
+    async with (
+        Connection(access, observe=operator.saw_request) as connection,
+        control_session() as pods,
+        prometheus_session() as elsewhere,
+    ):
+        await operator.run(
+            connection, ControlClient(pods), lambda: _observer(settings, pods, elsewhere, operator.metrics)
+        )
     return 0
+
+
+def _observer(
+    settings: OperatorSettings, pods: aiohttp.ClientSession, elsewhere: aiohttp.ClientSession, metrics: Metrics
+) -> Observer:
+    scraper = PodScraper(pods, clock=asyncio.get_running_loop().time)
+    if settings.prometheus_url is None:
+        return Observer(scraper, told=metrics)
+    client = PrometheusClient(elsewhere, settings.prometheus_url, token=partial(_token, settings.prometheus_token_file))
+    return Observer(scraper, client, told=metrics)
+
+
+def _token(file: Path | None) -> str:
+    """Empty where there is none, or it can't be read: Prometheus then says what it thinks of that."""
+    try:
+        return file.read_text(encoding="utf-8").strip() if file is not None else ""
+    except OSError as error:
+        log.warning("the token for Prometheus can't be read: %s", error)
+        return ""
 
 
 class Operator:
@@ -39,19 +73,22 @@ class Operator:
 
     def __init__(self, settings: OperatorSettings) -> None:
         self._settings = settings
-        self._metrics = Metrics()
+        self.metrics = Metrics()
         self._told_to_end = asyncio.Event()
         self._leading: Leading | None = None
         self._election: LeaseElection | None = None
+        self._observer: Callable[[], Observer]
 
     def saw_request(self, verb: str, resource: str, code: int, seconds: float) -> None:
-        self._metrics.saw_request(verb, resource, code, seconds)
+        self.metrics.saw_request(verb, resource, code, seconds)
         if self._leading is not None:
             self._leading.watches.saw_request(verb, resource, code)
 
-    async def run(self, connection: Connection, control: ControlClient) -> None:
+    async def run(self, connection: Connection, control: ControlClient, observer: Callable[[], Observer]) -> None:
+        """`observer`: makes one for a term of leadership."""
         self._take_signals()
-        health = Health(self._metrics.registry, self._alive, self._ready)
+        self._observer = observer
+        health = Health(self.metrics.registry, self._alive, self._ready, self._thought_of)
         async with health.served(self._settings.health_host, self._settings.health_port) as port:
             log.info("health and metrics are at %s:%d", self._settings.health_host, port)
             working = asyncio.create_task(self._work(connection, control), name="operator")
@@ -95,11 +132,17 @@ class Operator:
 
     async def _lead(self, kube: Kube, control: ControlClient) -> None:
         """Until cancelled. What should not happen is logged, and all begins anew from what the cluster says."""
-        self._metrics.leader.set(1)
+        self.metrics.leader.set(1)
         try:
             while True:
                 self._leading = Leading(
-                    kube, control, self._settings, self._metrics, self._take_signals, self._told_to_end.set
+                    kube,
+                    control,
+                    self._settings,
+                    self.metrics,
+                    self._observer(),
+                    self._take_signals,
+                    self._told_to_end.set,
                 )
                 try:
                     await self._leading.run()
@@ -108,12 +151,16 @@ class Operator:
                 await asyncio.sleep(_AGAIN_SECONDS)
         finally:
             self._leading = None
-            self._metrics.leader.set(0)
+            self.metrics.leader.set(0)
 
     # --- health ----------------------------------------------------------------------------------------------------
 
     def _alive(self) -> str | None:
         return self._leading.stale_watch() if self._leading is not None else None
+
+    def _thought_of(self, namespace: str, name: str) -> Obj | None:
+        """Who does not lead has thought of none."""
+        return self._leading.loop.thought_of((namespace, name)) if self._leading is not None else None
 
     def _ready(self) -> str | None:
         """One that waits for its turn is ready: it does what it is there for."""

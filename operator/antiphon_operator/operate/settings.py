@@ -25,6 +25,12 @@ class OperatorSettings:
     lease: str = "antiphon-operator"
     elect: bool = True
     """False: it leads without asking. For one operator alone, on a machine of one's own."""
+    prometheus_url: str | None = None
+    """Where the control loop reads metrics. None: it asks the pods themselves, as it does too while Prometheus is not fresh."""
+    prometheus_token_file: Path | None = None
+    """Holds the bearer token for it; read at each question, as mounted tokens are renewed."""
+    enforce: bool = True
+    """False: the control loop looks, decides and tells, and changes nothing, whatever the policies say."""
     health_host: str = "0.0.0.0"  # noqa: S104 (a pod's own address)
     health_port: int = 8081
     workers: int = 16

@@ -108,6 +108,10 @@ class Voices:
             unreached=sum(failure.reason in _NOT_REACHED for failure in progress.failures.values()),
         )
 
+    def known(self, agent: Key) -> list[tuple[PodAddress, PodReport | None]]:
+        """Its pods that live, and what each said last."""
+        return [(address, self._watch.report(key)) for key, address in self._pods.get(agent, {}).items()]
+
     def _reports(self, pods: Iterable[PodKey]) -> dict[PodKey, PodReport]:
         found = {key: self._watch.report(key) for key in pods}
         return {key: report for key, report in found.items() if report is not None}

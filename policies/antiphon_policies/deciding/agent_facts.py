@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from antiphon_crds.durations import parse_duration_seconds
@@ -10,15 +10,16 @@ from antiphon_crds.placement import PlacementGroup
 from antiphon_crds.policy import Guardrails, SLAPolicySpec
 from antiphon_crds.sessions import Sessions
 from antiphon_crds.stages import ERROR_METRICS, STAGES_OF_ENGINE, Actuator, QualityMetric, Stage
-from antiphon_crds.voicemodel import Profile, Variant
+from antiphon_crds.voicemodel import Variant
 from antiphon_policies.deciding.habits import LISTENED_TO, Habits, modes_of
-from antiphon_policies.facts import AgentFacts, Discipline, GroupFacts, Service, StageFacts, VariantFacts
+from antiphon_policies.deciding.services import UNKNOWN, awaited, key_of, profile_for, seed_of
+from antiphon_policies.estimating.estimate import Seed
+from antiphon_policies.estimating.estimates import EstimateKey, Estimates
+from antiphon_policies.facts import AgentFacts, Discipline, GroupFacts, StageFacts, VariantFacts
 from antiphon_policies.resolution import Resolution, ResolvedStage
 
 DEFAULT_START_SECONDS = 30.0
 DEFAULT_LOAD_SECONDS = 10.0
-UNKNOWN = Service(alpha_ms=100.0, beta_ms=20.0, noise=0.5)
-"""Of a variant without a profile, until it is learned."""
 
 _DISCIPLINES: Mapping[Stage, Discipline] = {
     "vad": "batches",
@@ -32,9 +33,6 @@ _DISCIPLINES: Mapping[Stage, Discipline] = {
 _IN_TURN: frozenset[Stage] = frozenset(("asr", "llm", "tts", "speech"))
 _LOSS_BY_RANK = 0.05
 """Quality that each place in the order of variants costs where no measurement tells."""
-
-Learned = Callable[[Stage, str, str, str, Service], Service]
-"""From stage, model, variant, hardware and the profile's service to the one that was learned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ class Ground:
 def agent_facts(
     resolution: Resolution,
     grounds: Mapping[str, Ground] | None = None,
-    learned: Learned | None = None,
+    learned: Estimates | None = None,
 ) -> AgentFacts:
     """Groups that only take another's overflow are left out: what they get is not planned here. So is vad, which no choice
     makes quicker."""
@@ -81,6 +79,7 @@ def agent_facts(
         objectives=resolution.objectives,
         actuators=_actuators(policy),
         guardrails=policy.guardrails if policy else Guardrails(mode="Observe"),
+        prefer=policy.prefer if policy else "Quality",
         priority=policy.priority if policy else 0,
         duty_cycle=spec.sessions.duty_cycle,
         turns_per_second=habits.turns_per_second,
@@ -114,7 +113,7 @@ def _most_sessions(group: PlacementGroup, sessions: Sessions, ground: Ground) ->
 
 
 def _stage(
-    resolved: ResolvedStage, group: PlacementGroup, ground: Ground, learned: Learned | None, habits: Habits
+    resolved: ResolvedStage, group: PlacementGroup, ground: Ground, learned: Estimates | None, habits: Habits
 ) -> StageFacts:
     allowed = _allowed(resolved, group, ground)
     best = {quality.metric: quality.value for variant in allowed[:1] for quality in variant.quality}
@@ -152,41 +151,35 @@ def _variant(
     best: Mapping[QualityMetric, float],
     resolved: ResolvedStage,
     ground: Ground,
-    learned: Learned | None,
+    learned: Estimates | None,
     habits: Habits,
 ) -> VariantFacts:
-    profile = profile_for(variant, ground.hardware)
-    stage, model = resolved.stage, resolved.model.metadata.name
-    known = service_of(profile, habits.later_steps(stage), habits.steps_awaited(stage)) if profile else UNKNOWN
-    hardware = ground.hardware or (profile.hardware if profile else "")
+    key, profile = key_of(resolved, variant, ground.hardware), profile_for(variant, ground.hardware)
+    seed = seed_of(resolved.stage, profile, habits)
+    known = learned.service(key, seed) if learned is not None else None
     return VariantFacts(
         name=variant.name,
-        service=learned(stage, model, variant.name, hardware, known) if learned else known,
+        service=awaited(known or (seed.service if seed else UNKNOWN), habits.share_awaited(resolved.stage)),
         quality=quality_of(rank, variant, best),
         max_batch=profile.max_batch if profile else resolved.spec.batch.max or 1,
         load_seconds=parse_duration_seconds(variant.load_time) if variant.load_time else DEFAULT_LOAD_SECONDS,
     )
 
 
-def profile_for(variant: Variant, hardware: str | None) -> Profile | None:
-    """That of the hardware; where there is none, the first: what is emulated follows it anywhere, and for the rest it is
-    the best guess until it is learned."""
-    named = variant.options.get("hardware") if variant.engine == "emulated" else hardware
-    matching = [profile for profile in variant.profiles if profile.hardware == named]
-    return next(iter([*matching, *variant.profiles]), None)
-
-
-def service_of(profile: Profile, later_steps: float, awaited: float) -> Service:
-    """A turn waits for the first result and for so many later steps; the rest only keeps a place."""
-    alpha, beta = profile.decode_alpha_ms or 0.0, profile.decode_beta_ms or 0.0
-    awaited = min(awaited, later_steps)
-    return Service(
-        alpha_ms=profile.alpha_ms + awaited * alpha,
-        beta_ms=profile.beta_ms + awaited * beta,
-        noise=profile.noise,
-        rest_alpha_ms=(later_steps - awaited) * alpha,
-        rest_beta_ms=(later_steps - awaited) * beta,
-    )
+def teachable(
+    resolution: Resolution, grounds: Mapping[str, Ground]
+) -> dict[tuple[Stage, str], tuple[EstimateKey, Seed | None]]:
+    """By stage and variant: what its work teaches, and what was known of it before. Stages of several groups teach what the
+    first group's hardware does."""
+    habits = Habits(resolution.agent.spec.sessions.duty_cycle)
+    found: dict[tuple[Stage, str], tuple[EstimateKey, Seed | None]] = {}
+    for resolved in resolution.stages:
+        group = next((group for group in resolution.groups if resolved.stage in group.stages), None)
+        hardware = grounds.get(group.name, Ground()).hardware if group else None
+        for variant in resolved.variants:
+            seed = seed_of(resolved.stage, profile_for(variant, hardware), habits)
+            found[resolved.stage, variant.name] = key_of(resolved, variant, hardware), seed
+    return found
 
 
 def quality_of(rank: int, variant: Variant, best: Mapping[QualityMetric, float]) -> float:

@@ -38,8 +38,10 @@ class Habits:
     def later_steps(self, stage: Stage) -> float:
         return _LATER_STEPS.get(stage, (0.0, 0.0))[0]
 
-    def steps_awaited(self, stage: Stage) -> float:
-        return _LATER_STEPS.get(stage, (0.0, 0.0))[1]
+    def share_awaited(self, stage: Stage) -> float:
+        """Of the later steps."""
+        steps, waited = _LATER_STEPS.get(stage, (1.0, 0.0))
+        return waited / steps
 
 
 def modes_of(pipeline: Pipeline) -> tuple[ModeFacts, ...]:

@@ -21,7 +21,9 @@ _BESIDE = 4.0
 _PART = 1 << 13
 _MOST_SKEWED = 6.0
 _SMALL = 1e-4
-_EVEN = np.asarray([NormalDist().inv_cdf((index + 0.5) / 100) for index in range(100)])
+SHARES = 20
+"""Percentiles whose average is a mean."""
+_EVEN = np.asarray([NormalDist().inv_cdf((index + 0.5) / SHARES) for index in range(SHARES)])
 """Of percentiles whose average is a mean."""
 
 

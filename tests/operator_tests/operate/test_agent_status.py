@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from agent_plans import agent_with, example_agents, example_catalog
 
-from antiphon_crds.agent_status import StageStatus, VoiceAgentStatus
+from antiphon_crds.agent_status import ControlStatus, Decision, ObjectiveStatus, StageStatus, VoiceAgentStatus
 from antiphon_operator.kube.resources import DEPLOYMENTS
 from antiphon_operator.objects import Obj
-from antiphon_operator.operate.agent_status import Heard, Seen, agent_status
+from antiphon_operator.operate.agent_status import Heard, Looped, Seen, agent_status
 from antiphon_operator.operate.changes import only_counts, same
 from antiphon_operator.operate.conditions import condition_of
 from antiphon_operator.operate.judging import Situation, judge
+from antiphon_operator.operate.news import news
 from antiphon_operator.placing.place import ClusterView
 
 NOW = "2026-11-21T12:00:00Z"
@@ -146,3 +147,79 @@ def test_fields_that_the_api_server_adds_are_no_difference() -> None:
 def test_a_field_that_is_no_longer_said_is_a_difference() -> None:
     status = agent_status(_seen(_deployment()), NOW)
     assert not same({**status, "stages": [{"stage": "asr", "variant": "a", "batch": 1}]}, status)
+
+
+# --- what the control loop says --------------------------------------------------------------------------------------
+
+_PROMISE = ObjectiveStatus(
+    name="turn-p95", target=1500, observed=1720.0, samples=120, attainment=0.91, state="Breached"
+)
+_DECISION = Decision(
+    id="20261121T120000.000-replicas-main", time=NOW, actuator="replicas", target="main", before="1", after="2",
+    reason="ObjectiveBroken", message="60 sessions on 1 ready pod",
+)  # fmt: skip
+_CONTROL = ControlStatus(settling={"group/main": 1_800_000_000})
+_SAID = Looped("Breached", "turn-p95: 1720 ms of 1500 ms", 1720.0, (_PROMISE,), (_DECISION,), _CONTROL)
+
+
+@pytest.mark.parametrize(
+    ("sla", "truth"), [("Met", "True"), ("AtRisk", "True"), ("Breached", "False"), ("Unknown", "Unknown")]
+)
+def test_the_promise_is_told_as_the_loop_judges_it(sla: Any, truth: str) -> None:
+    status = agent_status(_seen(_deployment(), looped=replace(_SAID, sla=sla)), NOW)
+    assert status["sla"] == sla
+    assert condition_of(status, "SLAMet")["status"] == truth
+
+
+def test_what_the_loop_says_is_in_the_status_and_can_be_read_again() -> None:
+    status = agent_status(_seen(_deployment(), looped=_SAID), NOW)
+    read = VoiceAgentStatus.from_manifest(
+        {name: status[name] for name in ("objectives", "decisions", "control", "p95Ms")}
+    )
+    assert read.objectives == [_PROMISE]
+    assert read.decisions == [_DECISION]
+    assert read.control == _CONTROL
+    assert read.p95_ms == 1720.0
+    assert condition_of(status, "SLAMet")["message"] == _SAID.told
+
+
+def test_until_a_new_leader_has_looked_what_was_said_stays() -> None:
+    before = agent_status(_seen(_deployment(), looped=_SAID), NOW)
+    after = agent_status(_seen(_deployment(), status=before), NOW)
+    assert same(before, after)
+
+
+def test_an_agent_without_a_policy_has_promised_nothing() -> None:
+    before = agent_status(_seen(_deployment(), looped=_SAID), NOW)
+    seen = _seen(_deployment(), status=before, looped=replace(_SAID, sla="Unknown"))
+    del seen.agent["spec"]["slaPolicy"]
+    status = agent_status(seen, NOW)
+    assert condition_of(status, "SLAMet")["reason"] == "NoPolicy"
+    assert not {"objectives", "decisions", "control"} & status.keys()
+    assert not same(before, status), "and it is written that they are gone"
+
+
+def test_figures_may_wait_and_states_and_decisions_may_not() -> None:
+    before = agent_status(_seen(_deployment(), looped=_SAID), NOW)
+
+    def with_(**change: Any) -> Obj:
+        return agent_status(_seen(_deployment(), status=before, looped=replace(_SAID, **change)), NOW)
+
+    moved = _PROMISE.model_copy(update={"observed": 1730.0, "samples": 130, "attainment": 0.9})
+    assert only_counts(before, with_(objectives=(moved,), p95_ms=1730.0, told="turn-p95: 1730 ms of 1500 ms"))
+    assert not only_counts(before, with_(objectives=(_PROMISE.model_copy(update={"state": "Met"}),)))
+    assert not only_counts(before, with_(decisions=()))
+    assert not only_counts(before, with_(sla="Met"))
+    assert not only_counts(before, with_(control=ControlStatus()))
+
+
+def test_decisions_are_events_and_so_is_what_was_taken_back() -> None:
+    plain = agent_status(_seen(_deployment(), looped=replace(_SAID, decisions=())), NOW)
+    made = agent_status(_seen(_deployment(), looped=_SAID), NOW)
+    back = _DECISION.model_copy(update={"outcome": "RolledBack", "observed": "900 ms over 40 turns"})
+    taken = agent_status(_seen(_deployment(), looped=replace(_SAID, decisions=(back,))), NOW)
+    (told,) = [one for one in news(plain, made) if one.reason == "ObjectiveBroken"]
+    assert (told.kind, told.message) == ("Normal", "replicas of main: 1 to 2; 60 sessions on 1 ready pod")
+    (undone,) = news(made, taken)
+    assert (undone.kind, undone.reason) == ("Warning", "RolledBack")
+    assert not list(news(made, made))

@@ -54,6 +54,19 @@ class TestProbes:
         assert "antiphon_operator_leader 1.0" in text.splitlines()
 
 
+class TestThoughts:
+    @in_virtual_time
+    async def test_what_the_loop_thought_of_an_agent_can_be_asked_for(self) -> None:
+        def thought_of(namespace: str, name: str) -> dict[str, float] | None:
+            return {"at": 5.0} if (namespace, name) == ("team", "hello") else None
+
+        health = Health(Metrics().registry, lambda: None, lambda: None, thought_of)
+        assert await asked(health, "/v1/agents/team/hello") == (200, '{"at":5.0}')
+        status, text = await asked(health, "/v1/agents/team/other")
+        assert status == 404
+        assert "does not lead" in text
+
+
 class TestAgesOfWatches:
     @in_virtual_time
     async def test_a_watch_that_was_never_begun_is_not_stale(self) -> None:

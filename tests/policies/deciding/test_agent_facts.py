@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antiphon_crds.voicemodel import Profile
-from antiphon_policies.deciding.agent_facts import Ground, agent_facts, service_of
+from antiphon_policies.deciding.agent_facts import Ground, agent_facts, teachable
 from antiphon_policies.deciding.habits import PAUSE_MS, PLAIN, SPECULATIVE
-from antiphon_policies.facts import AgentFacts, Service
+from antiphon_policies.deciding.services import awaited, service_of
+from antiphon_policies.estimating.estimates import Estimates
+from antiphon_policies.facts import AgentFacts
 from antiphon_policies.resolution import resolve
+from antiphon_policies.seeing.observation import StageWork
 
 
 def facts_of(name: str, grounds: dict[str, Ground] | None = None, **spec: Any) -> AgentFacts:
@@ -65,30 +68,37 @@ def test_variants_that_do_not_fit_into_the_partition_are_left_out() -> None:
 
 def test_what_was_learned_goes_before_the_profile() -> None:
     resolution = resolve(example_agents()["hello-world"], example_catalog())
-    slower = agent_facts(
-        resolution,
-        learned=lambda *known: Service(known[-1].alpha_ms * 2, known[-1].beta_ms),
-    )
-    for stage, other in zip(slower.stages, agent_facts(resolution).stages, strict=True):
-        for learned, known in zip(stage.variants, other.variants, strict=True):
-            assert learned.service.alpha_ms == known.service.alpha_ms * 2
+    estimates, known = Estimates(), teachable(resolution, {})
+    key, seed = known["asr", "tiny.en-int8"]
+    assert seed is not None
+    before = seed.service.mean_ms(1)
+    for tick in range(200):
+        work = StageWork("asr", key.variant, 5.0, batches=20, items=20, busy_ms=20 * 2 * before)
+        estimates.learn(key, work, seed, at=5.0 * tick)
+    facts = agent_facts(resolution, learned=estimates)
+    asr = next(stage for stage in facts.stages if stage.stage == "asr")
+    assert asr.variants[0].service.mean_ms(1) == pytest.approx(2 * before, rel=0.05)
+    others = {stage.stage: stage for stage in agent_facts(resolution).stages}
+    assert [stage for stage in facts.stages if stage.stage != "asr"] == [others["llm"], others["tts"]]
 
 
 @given(
     steps=st.floats(0, 100),
-    awaited=st.floats(0, 100),
-    sizes=st.integers(1, 64),
+    share=st.floats(0, 1),
+    size=st.integers(1, 64),
     decode=st.tuples(st.floats(0, 20), st.floats(0, 5)),
 )
 def test_all_steps_of_an_answer_are_counted_once(
-    steps: float, awaited: float, sizes: int, decode: tuple[float, float]
+    steps: float, share: float, size: int, decode: tuple[float, float]
 ) -> None:
     profile = Profile(
         hardware="h100-80gb", alpha_ms=10, beta_ms=2, item="answer", basis="Measured", origin="a test",
         decode_alpha_ms=decode[0], decode_beta_ms=decode[1],
     )  # fmt: skip
-    service = service_of(profile, steps, awaited)
-    rest = service.rest_alpha_ms + service.rest_beta_ms * sizes
-    whole = 10 + 2 * sizes + steps * (decode[0] + decode[1] * sizes)
-    assert service.mean_ms(sizes) + rest == pytest.approx(whole)
-    assert rest >= 0
+    first = service_of(profile, steps)
+    assert first.mean_ms(size) == 10 + 2 * size, "as batches are timed"
+    service = awaited(first, share)
+    rest = service.rest_alpha_ms + service.rest_beta_ms * size
+    whole = 10 + 2 * size + steps * (decode[0] + decode[1] * size)
+    assert service.mean_ms(size) + rest == pytest.approx(whole)
+    assert rest >= -1e-9

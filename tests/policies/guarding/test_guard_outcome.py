@@ -206,7 +206,7 @@ def test_every_decision_carries_its_evidence() -> None:
     assert written.reason == "ObjectiveBroken"
     assert "a faster llm keeps turn-p95; turn-p95 298 ms (200 samples, 5 s old) of 450" in written.message
     assert "20 sessions on 4 ready pods" in written.message
-    assert "predicted: 140% of the target, 80% with the plan" in written.message
+    assert "predicted: 140% of the target, with the plan 80% of the target" in written.message
     assert written.expected == "turn-p95 360 ms instead of 630 ms"
     assert Decision.from_manifest(written.to_manifest()) == written
     assert (written.outcome, written.observed) == ("Pending", "")

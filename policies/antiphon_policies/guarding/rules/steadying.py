@@ -17,6 +17,9 @@ from antiphon_policies.guarding.wishes import Wishes
 WATCH_SECONDS = 90.0
 """How long an agent is watched, at least, before anything is given back: long enough to find an indicator that never moves."""
 
+SWITCHED_BACK_SECONDS = 60.0
+"""Most that a better variant, or a feature, is wished for before it comes back."""
+
 
 class RetryLocked:
     """Does not try again what was rolled back: for ten minutes, then twice as long each time, up to six hours. Of caps and

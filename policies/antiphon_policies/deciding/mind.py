@@ -1,0 +1,232 @@
+"""The loop's memory and judgement of one agent: `consider` says what is to be planned, `conclude` what is to be done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from antiphon_crds.agent_status import ControlStatus, Decision
+from antiphon_policies.deciding.combining import combined, fitted, serving_of, with_overhead
+from antiphon_policies.deciding.judging import Promises
+from antiphon_policies.deciding.loads import Loads, loads
+from antiphon_policies.deciding.looking import Concluded, Considered, Look, Plans
+from antiphon_policies.deciding.pressure import Pressure, pressed
+from antiphon_policies.estimating import habits as habits_seen
+from antiphon_policies.estimating.bias import Bias, Comparison, learn
+from antiphon_policies.facts import AgentFacts, Setting
+from antiphon_policies.forecasting.history import History
+from antiphon_policies.guarding import outcome
+from antiphon_policies.guarding.chain import guard
+from antiphon_policies.guarding.changes import Guarded
+from antiphon_policies.guarding.difference import changes, with_changes
+from antiphon_policies.guarding.evidence import decision, held_decision
+from antiphon_policies.guarding.memory import GuardMemory, from_status
+from antiphon_policies.guarding.remembering import remember
+from antiphon_policies.guarding.rules.permitting import Mode
+from antiphon_policies.guarding.sanity import believed
+from antiphon_policies.guarding.scene import GuardScene, ratio
+from antiphon_policies.planning.asking import Ask
+from antiphon_policies.predicting.prediction import Load, Prediction
+from antiphon_policies.predicting.turn import predict
+
+MOST_DECISIONS = 20
+"""As many as a status keeps."""
+_NOTHING = Load(0.0, 0.0)
+_NOTHING_ASKED = Loads(_NOTHING, _NOTHING, _NOTHING, None, None, 0, {})
+_SETTLE_SECONDS = 15.0
+"""In which a change of the setting shows in the last half minute."""
+
+
+class Mind:
+    """Of one agent. After a restart it begins with what the agent's status has kept."""
+
+    def __init__(
+        self, facts: AgentFacts, now: float, control: ControlStatus | None = None, decisions: Sequence[Decision] = ()
+    ) -> None:
+        self._habits = habits_seen.Habits(facts.turns_per_second, facts.duty_cycle)
+        self._history = History()
+        self._bias = Bias()
+        self._pressure = Pressure()
+        self._promises = Promises()
+        self._guards: GuardMemory = from_status(control, now)
+        self._decisions = list(decisions)
+        self._steady_since = now
+        self._setting: Setting | None = None
+        self._acted: bool | None = None
+
+    # --- what is to be planned --------------------------------------------------------------------------------------
+
+    def consider(self, look: Look) -> Considered:
+        """What can't be true is left out before anything is learned from it."""
+        honest = believed(look.seen, look.seen.at, look.facts, self._guards.sightings)
+        look = replace(look, seen=honest.seen)
+        seen = look.seen
+        self._watch(look)
+        facts = with_overhead(
+            look.facts, self._bias.overhead_ms, self._habits.turns_per_second, self._habits.duty_cycle
+        )
+        told = self._promises.judge(facts, seen)
+        if told.tightest is not None:
+            share, target_ms = told.tightest
+            settle = _SETTLE_SECONDS
+            self._pressure = pressed(self._pressure, seen.at, seen.recent, share, target_ms, settle)
+        asked = loads(facts, seen, self._history, look.traffic, self._habits.turns_per_second, self._pressure.factor)
+        current = fitted(facts, look.current)
+        now = ahead = surge = None
+        if asked is not None:
+            slack = self._bias.slack
+            now = Ask(facts, asked.now, current, serving_of(asked.serving), slack)
+            ahead = Ask(facts, asked.ahead, current, None, slack)
+            surge = Ask(replace(facts, prefer="Cost"), asked.surge, current, None, slack)
+        return Considered(
+            look=look,
+            facts=facts,
+            lies=honest.lies,
+            statuses=told.statuses,
+            sla=told.state,
+            told=told.verdict.message,
+            worst_ratio=told.worst_ratio,
+            loads=asked,
+            now=now,
+            ahead=ahead,
+            surge=surge,
+        )
+
+    def _watch(self, look: Look) -> None:
+        seen = look.seen
+        if self._setting != look.current:
+            self._setting, self._steady_since, self._acted = look.current, seen.at, None
+        self._heed(look)
+        if seen.source == "none":
+            return
+        self._history.add(seen.at, seen.sessions, seen.arrivals_per_second)
+        self._habits = habits_seen.watch(self._habits, seen.at, seen.sessions, seen.turns_per_second)
+
+    def _heed(self, look: Look) -> None:
+        """Once for each setting: whether it could be carried out."""
+        if look.carried_out is None or look.carried_out == self._acted:
+            return
+        self._acted = look.carried_out
+        self._guards = self._guards.worked() if look.carried_out else self._guards.failed(look.seen.at)
+
+    # --- what is to be done -----------------------------------------------------------------------------------------
+
+    def conclude(self, considered: Considered, plans: Plans | None) -> Concluded:
+        """With the planner's answers to what was asked; nothing is done where nothing was."""
+        look, asked = considered.look, considered.loads
+        if asked is None or plans is None:
+            scene = self._scene(considered, _NOTHING_ASKED, fitted(considered.facts, look.current))
+            self._guards = remember(scene, (), Guarded(()))
+            return self._concluded(considered, look.current, None, Guarded(()))
+        wanted = combined(considered.facts, look.current, plans, asked.serving)
+        scene = self._scene(considered, asked, wanted)
+        self._compare(considered, scene, asked)
+        verdicts = outcome.judge(scene)
+        proposed = outcome.proposals(verdicts, changes(look.current, wanted, considered.facts))
+        guarded = guard(scene, proposed)
+        memory = remember(scene, proposed, guarded)
+        settled = outcome.settled(verdicts)
+        self._guards = memory.without_pending(settled)
+        self._decisions = outcome.reviewed(self._decisions, verdicts, guarded, self._guards)
+        self._record(scene, guarded, _why(plans))
+        setting = with_changes(look.current, guarded.passed)
+        return self._concluded(considered, setting, scene.predicted, guarded, plans)
+
+    def _scene(self, considered: Considered, asked: Loads, wanted: Setting) -> GuardScene:
+        look = considered.look
+        current, planned = self._predictions(considered.facts, look.current, wanted, asked)
+        return GuardScene(
+            now=look.seen.at,
+            facts=considered.facts,
+            seen=look.seen,
+            current=look.current,
+            load_now=asked.now,
+            sla=considered.sla,
+            worst_ratio=considered.worst_ratio,
+            predicted=current,
+            predicted_planned=planned,
+            memory=self._guards,
+            enforce=look.enforce,
+            lies=considered.lies,
+        )
+
+    def _predictions(
+        self, facts: AgentFacts, current: Setting, wanted: Setting, asked: Loads
+    ) -> tuple[Prediction, Prediction]:
+        """Of what runs and of what is wanted: now with the replicas that serve, and ahead with all; whichever is worse for
+        what runs."""
+        runs = fitted(facts, current)
+        serving = serving_of(asked.serving)
+        now = (predict(facts, runs, asked.now, serving), predict(facts, wanted, asked.now, serving))
+        ahead = tuple(predict(facts, setting, asked.ahead, serving_of(setting.replicas)) for setting in (runs, wanted))
+        return now if ratio(now[0], facts) >= ratio(ahead[0], facts) else (ahead[0], ahead[1])
+
+    def _compare(self, considered: Considered, scene: GuardScene, asked: Loads) -> None:
+        """What was predicted for what runs, against what was measured."""
+        measured = self._promises.turns(considered.facts, considered.look.seen)
+        if measured is None or asked.sessions is None:
+            return
+        runs = fitted(considered.facts, considered.look.current)
+        load = replace(asked.now, sessions=float(asked.sessions))
+        predicted = predict(considered.facts, runs, load, serving_of(asked.serving))
+        value = predicted.objectives.get(measured.name)
+        if value is None:
+            return
+        steady = scene.now - self._steady_since
+        self._bias = learn(
+            self._bias,
+            Comparison(
+                predicted_ms=value,
+                measured_ms=measured.observed_ms,
+                turns=measured.samples,
+                age_seconds=measured.age_seconds,
+                utilisation=predicted.utilisation,
+                steady_seconds=steady,
+                window_seconds=measured.window_seconds,
+            ),
+        )
+
+    def _record(self, scene: GuardScene, guarded: Guarded, why: str) -> None:
+        made = [decision(change, scene, "" if change.undoes else why) for change in guarded.passed]
+        if scene.rails.mode == "Recommend":
+            made += [held_decision(held, scene, why) for held in guarded.held if held.rule == Mode.name]
+        new = [each for each in made if not self._is_known(each)]
+        self._decisions = [*reversed(new), *self._decisions][:MOST_DECISIONS]
+
+    def _is_known(self, made: Decision) -> bool:
+        """What is recommended tick after tick is told once."""
+        same = (made.actuator, made.target, made.before, made.after, made.outcome)
+        return any(
+            made.id == each.id
+            or (made.outcome == "Held" and same == (each.actuator, each.target, each.before, each.after, each.outcome))
+            for each in self._decisions
+        )
+
+    def _concluded(
+        self,
+        considered: Considered,
+        setting: Setting,
+        prediction: Prediction | None,
+        guarded: Guarded,
+        plans: Plans | None = None,
+    ) -> Concluded:
+        return Concluded(
+            setting=setting,
+            changed=bool(guarded.passed),
+            statuses=considered.statuses,
+            sla=considered.sla,
+            told=considered.told,
+            p95_ms=self._promises.turn_p95_ms(considered.facts, considered.look.seen),
+            decisions=tuple(self._decisions),
+            control=self._guards.to_status(),
+            held=guarded.held,
+            plans=plans.by_name() if plans is not None else {},
+            prediction=prediction,
+            loads=considered.loads,
+        )
+
+
+def _why(plans: Plans) -> str:
+    """What stood in the way of a better plan."""
+    told = [plan.message for plan in (plans.ahead, plans.now) if plan.message]
+    return "; ".join(dict.fromkeys(told))

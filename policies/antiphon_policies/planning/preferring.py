@@ -1,0 +1,80 @@
+"""What goes first among settings that keep the promises: the planner's own order is quality; here are the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from antiphon_policies.facts import AgentFacts, StageFacts
+from antiphon_policies.planning.asking import Ask, Plan
+from antiphon_policies.planning.choosing import planned
+
+EXCHANGE = 5.0
+"""Balanced: hundredths of cost that a hundredth of quality is worth."""
+_STEPS = 6
+"""Budgets between the cheapest and the best that are tried."""
+_PENNY = 1e-6
+_Limits = Mapping[str, int]
+
+
+def preferred(asks: Sequence[Ask], limits: Sequence[_Limits]) -> list[Plan]:
+    """Each by itself, within its own limits of partitions, in the order that its policy prefers.
+
+    Least cost first takes two plans: one to which all variants are equally good finds the least cost, and then the best
+    quality is sought that can be had for it. Where replicas are not to be chosen, all cost the same.
+    """
+    thrifty = [place for place, ask in enumerate(asks) if ask.facts.prefer != "Quality" and ask.serving is None]
+    cheapest = planned([_indifferent(asks[place]) for place in thrifty], [limits[place] for place in thrifty])
+    bounded = list(asks)
+    for place, found in zip(thrifty, cheapest, strict=True):
+        if found.feasible and asks[place].facts.prefer == "Cost":
+            bounded[place] = _for_no_more_than(found.cost_per_hour, asks[place])
+    plans = planned(bounded, limits)
+    least = dict(zip(thrifty, cheapest, strict=True))
+    weighed = [place for place in thrifty if asks[place].facts.prefer == "Balanced" and plans[place].feasible]
+    return _balanced(asks, limits, plans, {place: least[place] for place in weighed})
+
+
+def _balanced(
+    asks: Sequence[Ask], limits: Sequence[_Limits], plans: list[Plan], least: Mapping[int, Plan]
+) -> list[Plan]:
+    """Of the plans for budgets from the least cost to that of the best quality, the one that is worth the most."""
+    tries = [
+        (place, _for_no_more_than(budget, asks[place]))
+        for place, cheapest in least.items()
+        for budget in _budgets(cheapest.cost_per_hour, plans[place].cost_per_hour)
+    ]
+    found = planned([ask for _, ask in tries], [limits[place] for place, _ in tries])
+    best = list(plans)
+    for (place, _), plan in zip(tries, found, strict=True):
+        if plan.feasible and _worth(plan) > _worth(best[place]) + 1e-12:
+            best[place] = plan
+    return best
+
+
+def _budgets(least: float, most: float) -> list[float]:
+    if most <= least + _PENNY:
+        return []
+    return [least + (most - least) * step / _STEPS for step in range(_STEPS)]
+
+
+def _worth(plan: Plan) -> float:
+    return float(plan.quality**EXCHANGE / plan.cost_per_hour) if plan.cost_per_hour > 0 else plan.quality
+
+
+def _indifferent(ask: Ask) -> Ask:
+    return replace(ask, facts=replace(ask.facts, stages=tuple(map(_alike, ask.facts.stages))))
+
+
+def _alike(stage: StageFacts) -> StageFacts:
+    return replace(stage, variants=tuple(replace(variant, quality=1.0) for variant in stage.variants))
+
+
+def _for_no_more_than(cost: float, ask: Ask) -> Ask:
+    return replace(ask, facts=_bounded(ask.facts, cost + _PENNY))
+
+
+def _bounded(facts: AgentFacts, cost: float) -> AgentFacts:
+    most = facts.guardrails.max_cost_per_hour
+    within = cost if most is None else min(cost, most)
+    return replace(facts, guardrails=facts.guardrails.model_copy(update={"max_cost_per_hour": within}))
