@@ -15,15 +15,15 @@ from operator_process import OperatorProcess
 
 from cluster import Cluster
 
-RUSH = Story(levels=((0, 3), (12, 36), (60, 3), (62, 0)), down="20s", most_replicas=3)
+RUSH = Story(levels=((0, 3), (8, 30), (42, 0)), down="20s", most_replicas=3, turns=(2, 4))
 
 
 @pytest.fixture
 def corner(cluster: Cluster, namespace: str, tmp_path: Path) -> Iterator[tuple[Operated, OperatorProcess]]:
     if not runs_pods(cluster):
         pytest.skip("this cluster has no node that runs pods")
-    with operated(cluster, namespace, tmp_path) as found:
-        yield found
+    with operated(cluster, namespace, tmp_path) as (found, operator):
+        yield Operated(found.cluster, found.namespace), operator  # its models are other ones
 
 
 def test_a_rush_of_callers_is_met_and_nobody_is_cut_off(corner: tuple[Operated, OperatorProcess]) -> None:
@@ -51,7 +51,7 @@ def test_a_rush_of_callers_is_met_and_nobody_is_cut_off(corner: tuple[Operated, 
 def test_in_mode_observe_nothing_is_changed_and_the_promise_is_judged(corner: tuple[Operated, OperatorProcess]) -> None:
     here, operator = corner
     watched = Watched()
-    story = Story(levels=((0, 20), (35, 0)), most_replicas=3)
+    story = Story(levels=((0, 20), (25, 0)), most_replicas=3, turns=(2, 3))
     with promised(here, story) as url:
         name = f"test-loop-{here.suffix}"
         observing = policy(name, story)["spec"]["guardrails"] | {"mode": "Observe"}

@@ -42,6 +42,8 @@ class Story:
     """The policy's stabilization before anything is given back; guards take 90 s at the least."""
     most_replicas: int = 4
     seed: int = 1
+    turns: tuple[int, int] = (4, 10)
+    """Of a call: at least, at most."""
 
     @property
     def seconds(self) -> float:
@@ -196,7 +198,7 @@ def _source(corner: Operated, health_url: str) -> str:
 
 async def told(corner: Operated, url: str, health_url: str, story: Story, watched: Watched) -> CrowdTotals:
     """The whole story, in real time."""
-    crowd = Crowd(url, story.callers, story.seed, Manners(speaks_seconds=1.0, waits_seconds=5.0, turns=(4, 10)))
+    crowd = Crowd(url, story.callers, story.seed, Manners(speaks_seconds=1.0, waits_seconds=5.0, turns=story.turns))
     watching = asyncio.create_task(watch(corner, crowd, health_url, watched))
     try:
         return await crowd.run(story.seconds)

@@ -58,11 +58,6 @@ class Thought:
     considered: Considered
     concluded: Concluded
 
-    @property
-    def promised(self) -> bool:
-        """Whether a policy says what may be done; without one the loop only looks."""
-        return bool(self.facts.actuators)
-
 
 class Fleet:
     """One for a term of leadership."""

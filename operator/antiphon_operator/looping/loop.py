@@ -130,13 +130,15 @@ class ControlLoop:
         )
 
     def _hand_on(self, key: Key, subject: Subject, thought: Thought) -> None:
-        wanted = wishes(thought.facts, subject.plan, thought.concluded.setting) if thought.promised else {}
-        said = looped(thought)
-        before = self._agents.wishes.get(key), self._agents.looped.get(key)
-        if before == (wanted, said):
+        """Where nothing is to be changed, nothing is wished for: what runs stays as it is, to the letter."""
+        said, before = looped(thought), self._agents.looped.get(key)
+        changed = thought.concluded.setting != thought.look.current
+        if said == before and not changed:
             return
-        self._agents.wishes[key], self._agents.looped[key] = wanted, said
-        self._count_decisions(before[1], said)
+        if changed:
+            self._agents.wishes[key] = wishes(thought.facts, subject.plan, thought.concluded.setting)
+        self._agents.looped[key] = said
+        self._count_decisions(before, said)
         self._mark(key)
 
     def _count_decisions(self, before: Looped | None, said: Looped) -> None:

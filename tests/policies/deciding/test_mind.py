@@ -114,7 +114,7 @@ class TestWhatHoldsItBack:
         assert len(notes) == len(set(notes))
 
     def test_the_budget_of_actions_holds(self) -> None:
-        budget = 5
+        budget = 2
         assert sum(lived(FACTS, RISE).actions.values()) > budget
         run = lived(facts_with(maxActionsPerHour=budget), RISE)
         assert 0 < sum(run.actions.values()) <= budget
