@@ -12,7 +12,7 @@ from antiphon_crds.sessions import Sessions
 from antiphon_crds.stages import ERROR_METRICS, STAGES_OF_ENGINE, Actuator, QualityMetric, Stage
 from antiphon_crds.voicemodel import Variant
 from antiphon_policies.deciding.habits import LISTENED_TO, Habits, modes_of
-from antiphon_policies.deciding.services import UNKNOWN, awaited, key_of, profile_for, seed_of
+from antiphon_policies.deciding.services import UNKNOWN, awaited, key_of, profile_for, rounded, seed_of
 from antiphon_policies.estimating.estimate import Seed
 from antiphon_policies.estimating.estimates import EstimateKey, Estimates
 from antiphon_policies.facts import AgentFacts, Discipline, GroupFacts, StageFacts, VariantFacts
@@ -157,9 +157,10 @@ def _variant(
     key, profile = key_of(resolved, variant, ground.hardware), profile_for(variant, ground.hardware)
     seed = seed_of(resolved.stage, profile, habits)
     known = learned.service(key, seed) if learned is not None else None
+    awaited_share = habits.share_awaited(resolved.stage)
     return VariantFacts(
         name=variant.name,
-        service=awaited(known or (seed.service if seed else UNKNOWN), habits.share_awaited(resolved.stage)),
+        service=awaited(rounded(known) if known else seed.service if seed else UNKNOWN, awaited_share),
         quality=quality_of(rank, variant, best),
         max_batch=profile.max_batch if profile else resolved.spec.batch.max or 1,
         load_seconds=parse_duration_seconds(variant.load_time) if variant.load_time else DEFAULT_LOAD_SECONDS,

@@ -10,6 +10,7 @@ from antiphon_crds.stages import Stage
 from antiphon_policies.deciding.looking import Concluded, Look
 from antiphon_policies.deciding.mind import Mind
 from antiphon_policies.deciding.planning import planned
+from antiphon_policies.deciding.services import rounded
 from antiphon_policies.estimating.estimate import Seed
 from antiphon_policies.estimating.estimates import EstimateKey, Estimates
 from antiphon_policies.facts import AgentFacts, Setting, StageFacts, VariantFacts
@@ -66,7 +67,7 @@ class AntiphonController:
         variants = []
         for variant in stage.variants:
             known = self._estimates.service(self._key(stage.stage, variant.name), _seed(variant))
-            variants.append(replace(variant, service=known) if known is not None else variant)
+            variants.append(replace(variant, service=rounded(known)) if known is not None else variant)
         return replace(stage, variants=tuple(variants))
 
     def _key(self, stage: Stage, variant: str) -> EstimateKey:

@@ -59,7 +59,7 @@ def loads(
     expected = floor(traffic, seen.at, seconds)
     serving = {group.name: seen.ready(group.name) for group in facts.groups}
     kept = 1.0 - facts.guardrails.min_headroom
-    likely = max(known, ahead.expected if ahead is not None else 0.0, expected) * pressure
+    likely = max(known, math.ceil(ahead.expected) if ahead is not None else 0.0, expected) * pressure
     most = max(likely, math.ceil(ahead.upper) * kept if ahead is not None else 0.0)
     crowded = max(known, _fullest(facts, seen, serving)) * pressure
     return Loads(

@@ -34,6 +34,18 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Plans:
+    """The planner's answers."""
+
+    now: Plan
+    ahead: Plan
+    surge: Plan
+
+    def by_name(self) -> dict[str, Plan]:
+        return {"now": self.now, "ahead": self.ahead, "surge": self.surge}
+
+
+@dataclass(frozen=True, slots=True)
 class Considered:
     """What is asked of the planner: nothing where nothing is known of the load."""
 
@@ -53,6 +65,8 @@ class Considered:
     """For when a replica that is wanted now serves: replicas at the quality that the policy prefers."""
     surge: Ask | None
     """The same for as many sessions as may come, at whatever quality is allowed."""
+    known: Plans | None = None
+    """The answers, where the same was asked in the tick before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +90,3 @@ class Concluded:
     prediction: Prediction | None = None
     """Of the setting in force, under the load of now."""
     loads: Loads | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Plans:
-    """The planner's answers."""
-
-    now: Plan
-    ahead: Plan
-    surge: Plan
-
-    def by_name(self) -> dict[str, Plan]:
-        return {"now": self.now, "ahead": self.ahead, "surge": self.surge}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from antiphon_policies.deciding.loads import Loads, loads
 from antiphon_policies.deciding.looking import Concluded, Considered, Look, Plans
 from antiphon_policies.deciding.pressure import Pressure, pressed
 from antiphon_policies.estimating import habits as habits_seen
-from antiphon_policies.estimating.bias import Bias, Comparison, learn
+from antiphon_policies.estimating.bias import FEWEST_TURNS, STEADY_SECONDS, Bias, Comparison, learn
 from antiphon_policies.facts import AgentFacts, Setting
 from antiphon_policies.forecasting.history import History
 from antiphon_policies.guarding import outcome
@@ -33,6 +34,7 @@ MOST_DECISIONS = 20
 """As many as a status keeps."""
 _NOTHING = Load(0.0, 0.0)
 _NOTHING_ASKED = Loads(_NOTHING, _NOTHING, _NOTHING, None, None, 0, {})
+_UNSAID = Prediction({}, {}, math.nan)
 _SETTLE_SECONDS = 15.0
 """In which a change of the setting shows in the last half minute."""
 
@@ -53,6 +55,10 @@ class Mind:
         self._steady_since = now
         self._setting: Setting | None = None
         self._acted: bool | None = None
+        self._asked: tuple[Ask, ...] = ()
+        self._planned: Plans | None = None
+        """Answers to what was asked last."""
+        self._foreseen: tuple[tuple[object, ...], tuple[Prediction, Prediction]] | None = None
 
     # --- what is to be planned --------------------------------------------------------------------------------------
 
@@ -62,19 +68,20 @@ class Mind:
         look = replace(look, seen=honest.seen)
         seen = look.seen
         self._watch(look)
+        rate = coarse(self._habits.turns_per_second, 2)
         facts = with_overhead(
-            look.facts, self._bias.overhead_ms, self._habits.turns_per_second, self._habits.duty_cycle
+            look.facts, _in_steps(self._bias.overhead_ms, 5.0), rate, coarse(self._habits.duty_cycle, 2)
         )
         told = self._promises.judge(facts, seen)
         if told.tightest is not None:
             share, target_ms = told.tightest
             settle = _SETTLE_SECONDS
             self._pressure = pressed(self._pressure, seen.at, seen.recent, share, target_ms, settle)
-        asked = loads(facts, seen, self._history, look.traffic, self._habits.turns_per_second, self._pressure.factor)
+        asked = loads(facts, seen, self._history, look.traffic, rate, self._pressure.factor)
         current = fitted(facts, look.current)
         now = ahead = surge = None
         if asked is not None:
-            slack = self._bias.slack
+            slack = _in_steps(self._bias.slack, 0.02)
             now = Ask(facts, asked.now, current, serving_of(asked.serving), slack)
             ahead = Ask(facts, asked.ahead, current, None, slack)
             surge = Ask(replace(facts, prefer="Cost"), asked.surge, current, None, slack)
@@ -90,6 +97,7 @@ class Mind:
             now=now,
             ahead=ahead,
             surge=surge,
+            known=self._planned if (now, ahead, surge) == self._asked else None,
         )
 
     def _watch(self, look: Look) -> None:
@@ -114,27 +122,36 @@ class Mind:
     def conclude(self, considered: Considered, plans: Plans | None) -> Concluded:
         """With the planner's answers to what was asked; nothing is done where nothing was."""
         look, asked = considered.look, considered.loads
+        self._remember_plans(considered, plans)
         if asked is None or plans is None:
-            scene = self._scene(considered, _NOTHING_ASKED, fitted(considered.facts, look.current))
-            self._guards = remember(scene, (), Guarded(()))
-            return self._concluded(considered, look.current, None, Guarded(()))
+            return self._at_rest(considered, _NOTHING_ASKED, None)
         wanted = combined(considered.facts, look.current, plans, asked.serving)
-        scene = self._scene(considered, asked, wanted)
-        self._compare(considered, scene, asked)
+        planned = changes(look.current, wanted, considered.facts)
+        self._compare(considered, asked)
+        if not planned and not self._guards.pending:
+            return self._at_rest(considered, asked, plans)
+        scene = self._scene(considered, asked, *self._predictions(considered.facts, look.current, wanted, asked))
         verdicts = outcome.judge(scene)
-        proposed = outcome.proposals(verdicts, changes(look.current, wanted, considered.facts))
+        proposed = outcome.proposals(verdicts, planned)
         guarded = guard(scene, proposed)
         memory = remember(scene, proposed, guarded)
-        settled = outcome.settled(verdicts)
-        self._guards = memory.without_pending(settled)
+        self._guards = memory.without_pending(outcome.settled(verdicts))
         self._decisions = outcome.reviewed(self._decisions, verdicts, guarded, self._guards)
         self._record(scene, guarded, _why(plans))
         setting = with_changes(look.current, guarded.passed)
         return self._concluded(considered, setting, scene.predicted, guarded, plans)
 
-    def _scene(self, considered: Considered, asked: Loads, wanted: Setting) -> GuardScene:
+    def _at_rest(self, considered: Considered, asked: Loads, plans: Plans | None) -> Concluded:
+        """Nothing is to be changed, and nothing awaited: what would be predicted is of no use."""
+        self._guards = remember(self._scene(considered, asked, _UNSAID, _UNSAID), (), Guarded(()))
+        return self._concluded(considered, considered.look.current, None, Guarded(()), plans)
+
+    def _remember_plans(self, considered: Considered, plans: Plans | None) -> None:
+        asks = (considered.now, considered.ahead, considered.surge)
+        self._asked, self._planned = tuple(ask for ask in asks if ask is not None), plans
+
+    def _scene(self, considered: Considered, asked: Loads, current: Prediction, planned: Prediction) -> GuardScene:
         look = considered.look
-        current, planned = self._predictions(considered.facts, look.current, wanted, asked)
         return GuardScene(
             now=look.seen.at,
             facts=considered.facts,
@@ -154,17 +171,27 @@ class Mind:
         self, facts: AgentFacts, current: Setting, wanted: Setting, asked: Loads
     ) -> tuple[Prediction, Prediction]:
         """Of what runs and of what is wanted: now with the replicas that serve, and ahead with all; whichever is worse for
-        what runs."""
-        runs = fitted(facts, current)
-        serving = serving_of(asked.serving)
+        what runs. What was foreseen in the tick before still is."""
+        runs, serving = fitted(facts, current), serving_of(asked.serving)
+        question = (facts, runs, wanted, asked.now, asked.ahead, serving)
+        if self._foreseen is not None and self._foreseen[0] == question:
+            return self._foreseen[1]
         now = (predict(facts, runs, asked.now, serving), predict(facts, wanted, asked.now, serving))
-        ahead = tuple(predict(facts, setting, asked.ahead, serving_of(setting.replicas)) for setting in (runs, wanted))
-        return now if ratio(now[0], facts) >= ratio(ahead[0], facts) else (ahead[0], ahead[1])
+        ahead = (
+            predict(facts, runs, asked.ahead, serving_of(runs.replicas)),
+            predict(facts, wanted, asked.ahead, serving_of(wanted.replicas)),
+        )
+        found = now if ratio(now[0], facts) >= ratio(ahead[0], facts) else ahead
+        self._foreseen = (question, found)
+        return found
 
-    def _compare(self, considered: Considered, scene: GuardScene, asked: Loads) -> None:
-        """What was predicted for what runs, against what was measured."""
+    def _compare(self, considered: Considered, asked: Loads) -> None:
+        """What was predicted for what runs, against what was measured, where that can teach anything."""
         measured = self._promises.turns(considered.facts, considered.look.seen)
-        if measured is None or asked.sessions is None:
+        steady = considered.look.seen.at - self._steady_since
+        if measured is None or asked.sessions is None or measured.samples < FEWEST_TURNS:
+            return
+        if steady < measured.window_seconds + STEADY_SECONDS:
             return
         runs = fitted(considered.facts, considered.look.current)
         load = replace(asked.now, sessions=float(asked.sessions))
@@ -172,7 +199,6 @@ class Mind:
         value = predicted.objectives.get(measured.name)
         if value is None:
             return
-        steady = scene.now - self._steady_since
         self._bias = learn(
             self._bias,
             Comparison(
@@ -224,6 +250,16 @@ class Mind:
             prediction=prediction,
             loads=considered.loads,
         )
+
+
+def coarse(value: float, digits: int) -> float:
+    """With so many significant digits. What is learned never stands still: rounded, the same question comes again, and its
+    answer is known."""
+    return float(f"{value:.{digits}g}")
+
+
+def _in_steps(value: float, step: float) -> float:
+    return round(value / step) * step
 
 
 def _why(plans: Plans) -> str:

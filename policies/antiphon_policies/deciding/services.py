@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 from antiphon_crds.stages import Stage
 from antiphon_crds.voicemodel import Profile, Variant
 from antiphon_policies.deciding.habits import Habits
@@ -55,3 +57,8 @@ def awaited(service: Service, share: float) -> Service:
         rest_alpha_ms=(1 - share) * service.rest_alpha_ms,
         rest_beta_ms=(1 - share) * service.rest_beta_ms,
     )
+
+
+def rounded(service: Service) -> Service:
+    """To three significant digits: nobody knows it better, and the same figures need no new plan."""
+    return Service(*(float(f"{figure:.3g}") for figure in astuple(service)))
