@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from loop_story import Story, Watched, policy, promised, told
-from operated import Operated, condition, operated, runs_pods
+from operated import Operated, operated, runs_pods
 from operator_process import OperatorProcess
 
 from cluster import Cluster
 
+_ADDS = ("LoadExpected", "ObjectiveBroken", "SessionsRefused", "Planned")
 RUSH = Story(levels=((0, 3), (8, 30), (42, 0)), down="20s", most_replicas=3, turns=(2, 4))
 
 
@@ -41,7 +42,9 @@ def test_a_rush_of_callers_is_met_and_nobody_is_cut_off(corner: tuple[Operated, 
         ]
         assert ups, watched.samples[-5:]
         assert all(one["message"] and one["time"] for one in watched.decisions.values())
-        assert {sample["source"] for sample in watched.samples[10:]} == {"scrape"}
+        sources = {sample["source"] for sample in watched.samples}
+        assert "scrape" in sources
+        assert "prometheus" not in sources
         with urllib.request.urlopen(f"{operator.health_url}/v1/agents/{here.namespace}/hello", timeout=5) as answer:
             thought = json.loads(answer.read())
         assert thought["observation"]["sessions"] is not None
@@ -60,6 +63,5 @@ def test_in_mode_observe_nothing_is_changed_and_the_promise_is_judged(corner: tu
         asyncio.run(told(here, url, operator.health_url, story, watched))
         assert watched.decisions == {}
         assert here.versions() == before, "Observe writes nothing but the status"
-        status = here.cluster.get("VoiceAgent", "hello", here.namespace)
-        assert condition(status, "SLAMet")["reason"] in ("Met", "AtRisk", "Breached")
+        assert {"Met", "AtRisk", "Breached"} & {sample["sla"] for sample in watched.samples}
         assert any(sample["p95_ms"] for sample in watched.samples)
