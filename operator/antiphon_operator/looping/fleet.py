@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from antiphon_crds.agent_status import ControlStatus, Decision, VoiceAgentStatus
@@ -11,7 +13,7 @@ from antiphon_crds.stages import Stage
 from antiphon_operator.looping.tunings import setting_in_force
 from antiphon_operator.rendering.plan import AgentPlan
 from antiphon_policies.deciding.agent_facts import Ground, agent_facts, teachable
-from antiphon_policies.deciding.looking import Concluded, Considered, Look
+from antiphon_policies.deciding.looking import Concluded, Considered, Look, Plans
 from antiphon_policies.deciding.mind import Mind
 from antiphon_policies.deciding.planning import planned
 from antiphon_policies.estimating.estimate import Seed
@@ -19,6 +21,8 @@ from antiphon_policies.estimating.estimates import EstimateKey, Estimates
 from antiphon_policies.facts import AgentFacts, AgentKey
 from antiphon_policies.planning.asking import Stock
 from antiphon_policies.seeing.observation import Observation
+
+log = logging.getLogger(__name__)
 
 Taught = Mapping[tuple[Stage, str], tuple[EstimateKey, Seed | None]]
 
@@ -74,21 +78,41 @@ class Fleet:
         self._estimates.keep({key for subject in subjects.values() for key, _ in _taught(subject).values()})
         considered: dict[AgentKey, Considered] = {}
         for key, subject in subjects.items():
-            self._learn(subject, seen[key])
-            facts = agent_facts(subject.plan.resolution, subject.grounds, self._estimates)
-            look = _look(facts, seen[key], subject, enforce)
-            considered[key] = self._mind(key, subject, look).consider(look)
-        plans = dict(zip(considered, planned(list(considered.values()), stock), strict=True))
-        return {
-            key: Thought(
-                asked.facts,
-                subjects[key].grounds,
-                asked.look,
-                asked,
-                self._minds[key].mind.conclude(asked, plans[key]),
-            )
-            for key, asked in considered.items()
-        }
+            with self._alone(key):
+                considered[key] = self._consider(key, subject, seen[key], enforce)
+        plans = dict(zip(considered, self._planned(considered, stock), strict=True))
+        found: dict[AgentKey, Thought] = {}
+        for key, asked in considered.items():
+            with self._alone(key):
+                concluded = self._minds[key].mind.conclude(asked, plans[key])
+                found[key] = Thought(asked.facts, subjects[key].grounds, asked.look, asked, concluded)
+        return found
+
+    @contextmanager
+    def _alone(self, key: AgentKey) -> Iterator[None]:
+        """What goes wrong with one agent leaves that one as it is, and no other."""
+        try:
+            yield
+        except Exception:
+            log.exception("%s/%s: the control loop can't think of it; it stays as it is", *key)
+
+    def _consider(self, key: AgentKey, subject: Subject, seen: Observation, enforce: bool) -> Considered:
+        self._learn(subject, seen)
+        facts = agent_facts(subject.plan.resolution, subject.grounds, self._estimates)
+        look = _look(facts, seen, subject, enforce)
+        return self._mind(key, subject, look).consider(look)
+
+    def _planned(self, considered: Mapping[AgentKey, Considered], stock: Stock) -> list[Plans | None]:
+        """If they can't be planned together, each is by itself, and whoever can't be stays as it is."""
+        try:
+            return planned(list(considered.values()), stock)
+        except Exception:
+            log.exception("the agents can't be planned together; each is planned by itself")
+        plans: dict[AgentKey, Plans | None] = dict.fromkeys(considered)
+        for key, asked in considered.items():
+            with self._alone(key):
+                plans[key] = planned([asked], stock)[0]
+        return list(plans.values())
 
     def _mind(self, key: AgentKey, subject: Subject, look: Look) -> Mind:
         known = self._minds.get(key)

@@ -6,12 +6,12 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from antiphon_crds.agent_status import VoiceAgentStatus
 from antiphon_operator.looping.fleet import Fleet, Subject, Thought
 from antiphon_operator.looping.grounds import grounds, stock
-from antiphon_operator.looping.telling import looped, view
+from antiphon_operator.looping.telling import looped, says_the_same, view
 from antiphon_operator.looping.tunings import wishes
 from antiphon_operator.objects import Obj, uid_of
 from antiphon_operator.observing.observer import Observer
@@ -26,12 +26,8 @@ from antiphon_operator.rendering.plan import AgentPlan
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 5.0
-
-
-class Marks(Protocol):
-    """Where an agent is marked to be visited."""
-
-    def __call__(self, key: Key) -> None: ...
+FIGURES_SECONDS = 15.0
+"""Until new figures are told, where they are all that is new: with each call they change, and a visit costs milliseconds."""
 
 
 class ControlLoop:
@@ -43,13 +39,13 @@ class ControlLoop:
         voices: Voices,
         agents: Reconciler,
         observer: Observer,
-        mark: Marks,
+        mark: Callable[[Key, float], None],
         metrics: Metrics,
         now: Callable[[], float],
         *,
         enforce: bool = True,
     ) -> None:
-        """`now`: unix time. `enforce`: False holds every change of every agent."""
+        """`mark`: an agent is to be visited in so many seconds. `now`: unix time. `enforce`: False holds every change."""
         self._world = world
         self._voices = voices
         self._agents = agents
@@ -139,7 +135,7 @@ class ControlLoop:
             self._agents.wishes[key] = wishes(thought.facts, subject.plan, thought.concluded.setting)
         self._agents.looped[key] = said
         self._count_decisions(before, said)
-        self._mark(key)
+        self._mark(key, FIGURES_SECONDS if not changed and before is not None and says_the_same(said, before) else 0.0)
 
     def _count_decisions(self, before: Looped | None, said: Looped) -> None:
         """What came up, and what came of it. After a restart what the status has kept is no news."""

@@ -32,6 +32,15 @@ def looped(thought: Thought) -> Looped:
     )
 
 
+def says_the_same(one: Looped, other: Looped) -> bool:
+    """But for figures."""
+    return _news(one) == _news(other)
+
+
+def _news(said: Looped) -> tuple[object, ...]:
+    return said.sla, said.decisions, said.control, [(objective.name, objective.state) for objective in said.objectives]
+
+
 def view(thought: Thought) -> dict[str, Any]:
     """As JSON. What can't be served at all is null."""
     concluded, considered = thought.concluded, thought.considered

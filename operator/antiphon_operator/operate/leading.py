@@ -68,7 +68,7 @@ class Leading:
             self._voices,
             self._agents,
             observer,
-            lambda agent: self._due.mark(agent_due(agent)),
+            lambda agent, seconds: self._due.mark(agent_due(agent), seconds),
             metrics,
             wall_clock,
             enforce=settings.enforce,

@@ -12,7 +12,7 @@ from agent_plans import agent_with, example_agents, plan_of
 from antiphon_crds.agent_status import VoiceAgentStatus
 from antiphon_operator.explaining.thoughts import Thoughts
 from antiphon_operator.looping.fleet import Fleet, Subject, Thought
-from antiphon_operator.looping.telling import looped, view
+from antiphon_operator.looping.telling import looped, says_the_same, view
 from antiphon_operator.looping.tunings import wishes
 from antiphon_policies.deciding.agent_facts import Ground
 from antiphon_policies.facts import AgentKey
@@ -138,3 +138,25 @@ def test_an_agent_of_which_nothing_is_known_is_left_as_it_is() -> None:
     assert not found.concluded.changed
     assert found.concluded.sla == "Unknown"
     assert found.concluded.p95_ms is None
+
+
+def test_an_agent_that_can_not_be_thought_of_starves_no_other() -> None:
+    """A figure that nobody foresaw: sessions that are no number."""
+    fleet, subjects = Fleet(), {("team", name): subject(name) for name in ("a", "b")}
+    broken = seen(60, 1000.0)
+    pods = tuple(replace(pod, sessions="sixty") for pod in broken.pods)  # type: ignore[arg-type]
+    found = fleet.think(
+        subjects, {("team", "a"): replace(broken, pods=pods), ("team", "b"): seen(60, 1000.0)}, NOTHING, True
+    )
+    assert set(found) == {("team", "b")}
+    assert found["team", "b"].concluded.changed
+
+
+def test_figures_alone_are_told_later_and_news_at_once() -> None:
+    fleet, subjects = Fleet(), one()
+    before = looped(thought(fleet, subjects, 1000.0, sessions=4)["team", "a"])
+    slower = fleet.think(subjects, {("team", "a"): seen(4, 1005.0, p95_ms=240.0)}, NOTHING, True)["team", "a"]
+    assert looped(slower) != before
+    assert says_the_same(looped(slower), before)
+    broken = fleet.think(subjects, {("team", "a"): seen(4, 1010.0, p95_ms=2400.0)}, NOTHING, True)["team", "a"]
+    assert not says_the_same(looped(broken), before)
