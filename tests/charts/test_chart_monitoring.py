@@ -34,7 +34,7 @@ ALL_INDICATORS: Obj = {
                     "window": "2m",
                     "agents": "a|b",
                 }
-                for name in ("turn", "bargeIn", "sessionStart")
+                for name in ("turn", "response", "bargeIn", "sessionStart")
             ]
             + [
                 {"name": name.lower(), "indicator": name, "maxRatio": 0.01, "window": "1h"}

@@ -52,7 +52,7 @@ def test_what_makes_no_sense_is_refused(values: Obj, says: str) -> None:
     [
         ({"name": "x", "indicator": "turn", "maxRatio": 0.1, "window": "5m"}, "missing properties"),
         ({"name": "x", "indicator": "failedTurns", "targetMs": 5, "window": "5m"}, "missing property 'maxRatio'"),
-        ({"name": "x", "indicator": "turns", "window": "5m"}, "value must be one of 'turn', 'bargeIn'"),
+        ({"name": "x", "indicator": "turns", "window": "5m"}, "value must be one of 'turn', 'response'"),
         ({"name": "x", "indicator": "turn", "percentile": 95, "targetMs": 9, "window": "five"}, "/window'"),
         ({"name": "x", "indicator": "turn", "percentile": 100, "targetMs": 9, "window": "5m"}, "/percentile'"),
     ],

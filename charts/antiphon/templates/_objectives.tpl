@@ -7,6 +7,7 @@ Latencies are in seconds, whatever the policy counts in.
 {{- $who := printf "agent=~%q" (default ".+" .agents) -}}
 {{- $latency := dict
   "turn" "antiphon_turn_e2e_seconds"
+  "response" "antiphon_turn_response_seconds"
   "bargeIn" "antiphon_barge_in_stop_seconds"
   "sessionStart" "antiphon_session_start_seconds" -}}
 {{- $ratio := dict
