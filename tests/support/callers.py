@@ -18,13 +18,14 @@ FRAME_SECONDS = 0.02
 _SAMPLES = int(RATE * FRAME_SECONDS)
 
 
-def _event(samples: Any) -> str:
+def audio_event(samples: Any) -> str:
+    """As a client appends it; the samples are 16-bit numbers."""
     audio = base64.b64encode(samples.astype("<i2").tobytes()).decode()
     return json.dumps({"type": "input_audio_buffer.append", "audio": audio})
 
 
-SPEECH = _event(9000 * np.sin(np.arange(_SAMPLES) * 0.1))
-SILENCE = _event(np.zeros(_SAMPLES))
+SPEECH = audio_event(9000 * np.sin(np.arange(_SAMPLES) * 0.1))
+SILENCE = audio_event(np.zeros(_SAMPLES))
 
 
 @dataclass(slots=True)

@@ -6,31 +6,24 @@ They send 100 ms of audio at a time, as many telephony gateways do, so that a hu
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import websockets
+from callers import RATE, audio_event
 
-RATE = 24_000
 FRAME_SECONDS = 0.1
 BEGINS_EACH_SECONDS = 0.4
 """A crowd does not dial in the same moment."""
 _SAMPLES = int(RATE * FRAME_SECONDS)
 
 
-def _event(samples: Any) -> str:
-    audio = base64.b64encode(samples.astype("<i2").tobytes()).decode()
-    return json.dumps({"type": "input_audio_buffer.append", "audio": audio})
-
-
-_SPEECH = _event(9000 * np.sin(np.arange(_SAMPLES) * 0.1))
-_SILENCE = _event(np.zeros(_SAMPLES))
+_SPEECH = audio_event(9000 * np.sin(np.arange(_SAMPLES) * 0.1))
+_SILENCE = audio_event(np.zeros(_SAMPLES))
 
 
 @dataclass(frozen=True, slots=True)
