@@ -21,7 +21,7 @@ from antiphon_policies.guarding.records import HOUR_SECONDS, Breaker, Lock, Pend
 from antiphon_policies.guarding.rules.settling import effect_seconds
 from antiphon_policies.guarding.rules.steadying import WATCH_SECONDS
 from antiphon_policies.guarding.sanity import sighted
-from antiphon_policies.guarding.scene import GuardScene
+from antiphon_policies.guarding.scene import GuardScene, counts
 from antiphon_policies.guarding.spans import seconds
 from antiphon_policies.guarding.wishes import Wishes
 
@@ -66,8 +66,10 @@ def with_wishes(scene: GuardScene, proposed: Sequence[Change]) -> GuardMemory:
 
 
 def _looked(scene: GuardScene) -> Breaker:
-    """A look that shows nothing is an error; any other one puts the errors in a row to an end."""
-    return scene.memory.seeing.failed(scene.now) if scene.seen.source == "none" else Breaker()
+    """A look that shows nothing is an error, where there is a pod to be seen; any other ends the errors in a row."""
+    if scene.seen.source != "none":
+        return Breaker()
+    return scene.memory.seeing.failed(scene.now) if any(map(counts, scene.seen.pods)) else scene.memory.seeing
 
 
 def _forgotten(memory: GuardMemory, now: float) -> GuardMemory:

@@ -160,3 +160,13 @@ def test_figures_alone_are_told_later_and_news_at_once() -> None:
     assert says_the_same(looped(slower), before)
     broken = fleet.think(subjects, {("team", "a"): seen(4, 1010.0, p95_ms=2400.0)}, NOTHING, True)["team", "a"]
     assert not says_the_same(looped(broken), before)
+
+
+def test_an_agent_without_pods_is_told_once_and_then_no_more() -> None:
+    """Nothing is written of agents at rest, whether they run or not."""
+    fleet = Fleet()
+    told = [
+        looped(fleet.think(one(), {("team", "a"): Observation(at=1000.0 + 5 * tick)}, NOTHING, True)["team", "a"])
+        for tick in range(100)
+    ]
+    assert all(each == told[0] for each in told)

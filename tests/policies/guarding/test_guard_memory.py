@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 
 from guarded_agent import FACTS, NOW, SETTING, GuardedRun, cap, llm, look, memory_of_old, replicas, scene, with_stage
@@ -25,6 +26,7 @@ from antiphon_policies.guarding.records import (
 from antiphon_policies.guarding.remembering import remember
 from antiphon_policies.guarding.wishes import Wishes
 from antiphon_policies.predicting.prediction import Load
+from antiphon_policies.seeing.observation import PodSeen
 
 TIMES = st.lists(st.floats(NOW - 5000, NOW, allow_nan=False), max_size=80).map(sorted)
 LEVELS = st.lists(st.tuples(st.floats(0.1, 60), st.integers(0, 40)), min_size=1, max_size=60)
@@ -94,9 +96,15 @@ def test_the_status_holds_what_must_survive() -> None:
 
 def test_after_a_restart_the_first_failed_look_holds_everything() -> None:
     after = from_status(kept(memory_of_old(seeing=Breaker(4))), NOW)
-    blind = scene(memory=after, seen=look(source="none", pods=(), measured={}))
+    silent = PodSeen("voice-1", "voice", True, age_seconds=math.inf)
+    blind = scene(memory=after, seen=look(source="none", pods=(silent,), measured={}))
     memory = remember(blind, [], guard(blind, []))
     assert memory.seeing.tripped
+
+
+def test_that_nothing_is_seen_of_no_pod_is_no_error() -> None:
+    nobody = scene(seen=look(source="none", pods=(), measured={}))
+    assert remember(nobody, [], guard(nobody, [])).seeing == Breaker()
 
 
 def test_the_status_is_small_and_does_not_change_while_nothing_happens() -> None:
