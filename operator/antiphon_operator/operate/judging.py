@@ -209,11 +209,21 @@ def _merged_stage(spec: StageTuning, wish: StageTuning) -> StageTuning:
     return spec.model_copy(update=said)
 
 
-def adopted(agent: VoiceAgent, children: Iterable[tuple[Resource, Obj]], groups: Iterable[str]) -> dict[str, Wish]:
-    """What the control loop wanted before this operator began to lead, as pods still run with it: it holds until the loop
-    speaks. The rest of a tuning is the spec's, and is taken from there."""
+def in_force(
+    agent: VoiceAgent,
+    wishes: Mapping[str, Wish] | None,
+    children: Iterable[tuple[Resource, Obj]],
+    groups: Iterable[str],
+) -> Mapping[str, Wish]:
+    """What the control loop wants; None: it has not spoken since this operator began to lead, and what it wanted before, as
+    pods still run with it, holds until it speaks. The rest of a tuning is the spec's, and is taken from there.
+
+    Without a policy there is no loop: what it once wanted holds no longer.
+    """
     if agent.spec.sla_policy is None:
         return {}
+    if wishes is not None:
+        return wishes
     known = list(children)
     found = {group: tuning_of(known, child_name(agent.metadata.name, group)) for group in groups}
     return {group: Wish(tuning=_of_the_loop(tuning)) for group, tuning in found.items() if tuning is not None}

@@ -21,7 +21,7 @@ from antiphon_operator.operate.changes import only_counts, same
 from antiphon_operator.operate.difference import stale
 from antiphon_operator.operate.due import DueQueue
 from antiphon_operator.operate.events import EventRecorder
-from antiphon_operator.operate.judging import Judgement, Situation, Wish, adopted, at_rest, judge, unreadable
+from antiphon_operator.operate.judging import Judgement, Situation, Wish, at_rest, in_force, judge, unreadable
 from antiphon_operator.operate.left_behind import current_token
 from antiphon_operator.operate.metrics import Metrics
 from antiphon_operator.operate.named import names_of
@@ -186,16 +186,13 @@ class Reconciler:
         """What is left of another agent of the same name, which is gone, says nothing about this one."""
         world = self._world
         children = [(kind, child) for kind, child in world.children_of(key) if not stale(child, uid_of(raw))]
-        wishes = self.wishes.get(key)
-        if wishes is None:
-            wishes = adopted(agent, children, [group.name for group in groups_of(agent)])
         return Situation(
             agent=agent,
             catalog=world.catalog(),
             view=world.view(key[0], self.serves_dra),
             children=children,
             status=raw.get("status") or {},
-            wishes=wishes,
+            wishes=in_force(agent, self.wishes.get(key), children, [group.name for group in groups_of(agent)]),
             fresh_token=secrets.token_urlsafe(32),
             wanted_elsewhere=world.wanted_elsewhere(key),
             newer_tunings=self._voices.newer_tunings(key),

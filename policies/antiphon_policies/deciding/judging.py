@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from antiphon_crds.agent_status import ObjectiveStatus
 from antiphon_crds.durations import parse_duration_seconds
 from antiphon_policies.facts import AgentFacts
+from antiphon_policies.figures import significant
 from antiphon_policies.guarding.sanity import main_objective
 from antiphon_policies.judging.judgement import Judgement, State, judge
 from antiphon_policies.judging.recovering import Breaches, follow, recovery
@@ -83,7 +84,7 @@ class Promises:
         if told is None or told.durations is None:
             return None
         found = told.durations.quantile(0.95)
-        return None if found is None else float(f"{found:.3g}")
+        return None if found is None else significant(found)
 
     def _judged(
         self,
@@ -113,15 +114,11 @@ def rounded(status: ObjectiveStatus) -> ObjectiveStatus:
     """As a status object tells it: figures that differ by less than people care for are the same."""
     return status.model_copy(
         update={
-            "observed": _three(status.observed),
+            "observed": None if status.observed is None else significant(status.observed),
             "attainment": None if status.attainment is None else round(status.attainment, 4),
             "error_budget_left": None if status.error_budget_left is None else round(status.error_budget_left, 2),
         }
     )
-
-
-def _three(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.3g}")
 
 
 def _others(facts: AgentFacts) -> Sequence[EffectiveObjective]:

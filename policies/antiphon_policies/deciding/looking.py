@@ -13,7 +13,6 @@ from antiphon_policies.guarding.changes import Held
 from antiphon_policies.guarding.sanity import Lie
 from antiphon_policies.guarding.scene import State
 from antiphon_policies.planning.asking import Ask, Plan
-from antiphon_policies.predicting.prediction import Prediction
 from antiphon_policies.seeing.observation import Observation
 
 
@@ -87,6 +86,4 @@ class Concluded:
     held: tuple[Held, ...] = ()
     plans: Mapping[str, Plan] = field(default_factory=dict)
     """`now`, `ahead` and `surge`."""
-    prediction: Prediction | None = None
-    """Of the setting in force, under the load of now."""
     loads: Loads | None = None

@@ -15,6 +15,7 @@ from antiphon_policies.deciding.pressure import Pressure, pressed
 from antiphon_policies.estimating import habits as habits_seen
 from antiphon_policies.estimating.bias import FEWEST_TURNS, STEADY_SECONDS, Bias, Comparison, learn
 from antiphon_policies.facts import AgentFacts, Setting
+from antiphon_policies.figures import significant
 from antiphon_policies.forecasting.history import History
 from antiphon_policies.guarding import outcome
 from antiphon_policies.guarding.chain import guard
@@ -68,15 +69,14 @@ class Mind:
         look = replace(look, seen=honest.seen)
         seen = look.seen
         self._watch(look)
-        rate = coarse(self._habits.turns_per_second, 2)
+        rate = significant(self._habits.turns_per_second, 2)
         facts = with_overhead(
-            look.facts, _in_steps(self._bias.overhead_ms, 5.0), rate, coarse(self._habits.duty_cycle, 2)
+            look.facts, _in_steps(self._bias.overhead_ms, 5.0), rate, significant(self._habits.duty_cycle, 2)
         )
         told = self._promises.judge(facts, seen)
         if told.tightest is not None:
             share, target_ms = told.tightest
-            settle = _SETTLE_SECONDS
-            self._pressure = pressed(self._pressure, seen.at, seen.recent, share, target_ms, settle)
+            self._pressure = pressed(self._pressure, seen.at, seen.recent, share, target_ms, _SETTLE_SECONDS)
         asked = loads(facts, seen, self._history, look.traffic, rate, self._pressure.factor)
         current = fitted(facts, look.current)
         now = ahead = surge = None
@@ -139,12 +139,13 @@ class Mind:
         self._decisions = outcome.reviewed(self._decisions, verdicts, guarded, self._guards)
         self._record(scene, guarded, _why(plans))
         setting = with_changes(look.current, guarded.passed)
-        return self._concluded(considered, setting, scene.predicted, guarded, plans)
+        return self._concluded(considered, setting, guarded, plans)
 
     def _at_rest(self, considered: Considered, asked: Loads, plans: Plans | None) -> Concluded:
         """Nothing is to be changed, and nothing awaited: what would be predicted is of no use."""
         self._guards = remember(self._scene(considered, asked, _UNSAID, _UNSAID), (), Guarded(()))
-        return self._concluded(considered, considered.look.current, None, Guarded(()), plans)
+        self._decisions = outcome.reviewed(self._decisions, (), Guarded(()), self._guards)
+        return self._concluded(considered, considered.look.current, Guarded(()), plans)
 
     def _remember_plans(self, considered: Considered, plans: Plans | None) -> None:
         asks = (considered.now, considered.ahead, considered.surge)
@@ -232,7 +233,6 @@ class Mind:
         self,
         considered: Considered,
         setting: Setting,
-        prediction: Prediction | None,
         guarded: Guarded,
         plans: Plans | None = None,
     ) -> Concluded:
@@ -247,15 +247,8 @@ class Mind:
             control=self._guards.to_status(),
             held=guarded.held,
             plans=plans.by_name() if plans is not None else {},
-            prediction=prediction,
             loads=considered.loads,
         )
-
-
-def coarse(value: float, digits: int) -> float:
-    """With so many significant digits. What is learned never stands still: rounded, the same question comes again, and its
-    answer is known."""
-    return float(f"{value:.{digits}g}")
 
 
 def _in_steps(value: float, step: float) -> float:

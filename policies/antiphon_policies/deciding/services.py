@@ -10,6 +10,7 @@ from antiphon_policies.deciding.habits import Habits
 from antiphon_policies.estimating.estimate import Seed
 from antiphon_policies.estimating.estimates import EstimateKey
 from antiphon_policies.facts import Service
+from antiphon_policies.figures import significant
 from antiphon_policies.resolution import ResolvedStage
 
 UNKNOWN = Service(alpha_ms=100.0, beta_ms=20.0, noise=0.5)
@@ -61,4 +62,4 @@ def awaited(service: Service, share: float) -> Service:
 
 def rounded(service: Service) -> Service:
     """To three significant digits: nobody knows it better, and the same figures need no new plan."""
-    return Service(*(float(f"{figure:.3g}") for figure in astuple(service)))
+    return Service(*map(significant, astuple(service)))

@@ -18,7 +18,7 @@ from antiphon_operator.kube.resources import CONFIG_MAPS, DEPLOYMENTS, SECRETS, 
 from antiphon_operator.names import CONFIG_KEY, ROTATE_ANNOTATION, TOKEN_KEY
 from antiphon_operator.objects import Obj
 from antiphon_operator.operate import reasons
-from antiphon_operator.operate.judging import Situation, Wish, adopted, judge, merged, wanted_replicas
+from antiphon_operator.operate.judging import Situation, Wish, in_force, judge, merged, wanted_replicas
 from antiphon_operator.placing.place import ClusterView
 from antiphon_operator.rendering.children import children
 from antiphon_policies.resolution import Catalog
@@ -175,7 +175,7 @@ def test_what_the_loop_wanted_holds_until_it_speaks_and_the_rest_is_the_specs() 
     tuning = group.tuning.model_copy(update={"generation": 7, "stages": stages, "max_sessions": 9})
     written = replace(plan, groups=(replace(group, tuning=tuning),))
     left = [(_RESOURCES[child["kind"]], child) for child in children(written, SETTINGS) if child["kind"] in _RESOURCES]
-    found = adopted(agent, left, ["main", "other"])
+    found = in_force(agent, None, left, ["main", "other"])
     assert set(found) == {"main"}
     wish = found["main"]
     assert wish.replicas is None
@@ -183,7 +183,8 @@ def test_what_the_loop_wanted_holds_until_it_speaks_and_the_rest_is_the_specs() 
     assert {(stage.max_batch, stage.max_queue) for stage in wish.tuning.stages} == {(3, None)}
     assert wish.tuning.max_sessions is None
     free = agent.model_copy(update={"spec": agent.spec.model_copy(update={"sla_policy": None})})
-    assert adopted(free, left, ["main"]) == {}
+    assert in_force(agent, {"main": Wish(replicas=2)}, left, ["main"]) == {"main": Wish(replicas=2)}
+    assert in_force(free, None, left, ["main"]) == in_force(free, found, left, ["main"]) == {}
 
 
 # --- replicas ---------------------------------------------------------------------------------------------------------

@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 from compared_cascade import compared_cascade
 
+from antiphon_crds.agent_status import Decision
 from antiphon_crds.policy import Guardrails, Stabilization
 from antiphon_policies.deciding.controller import AntiphonController
+from antiphon_policies.deciding.looking import Look
+from antiphon_policies.deciding.mind import Mind
 from antiphon_policies.facts import AgentFacts
+from antiphon_policies.seeing.observation import Observation
 from antiphon_policies.simulating.runs import Moment, Run
 from antiphon_policies.simulating.scene import Failure, MetricsGone, MetricsLie, ReplicaDies, Scene, at_best
 from antiphon_policies.simulating.traces import Calls, steps
@@ -132,3 +136,15 @@ def test_a_replica_that_dies_is_made_up_for() -> None:
     run = lived(FACTS, ((0.0, 40.0), (260.0, 0.0)), (ReplicaDies(at=120.0),))
     late = [moment for moment in run.moments if moment.at > 210]
     assert sum(moment.kept for moment in late) / sum(moment.turns for moment in late) > 0.9
+
+
+def test_a_decision_that_nobody_awaits_any_more_does_not_stay_pending() -> None:
+    """As after a restart that has lost what was awaited."""
+    old = Decision(
+        id="20260101T000000.000-batch-asr", time="2026-01-01T00:00:00Z", actuator="batch", target="asr",
+        before="2", after="4", reason="Planned",
+    )  # fmt: skip
+    mind = Mind(FACTS, 1000.0, None, [old])
+    look = Look(FACTS, Observation(at=1000.0), at_best(FACTS, 2))
+    concluded = mind.conclude(mind.consider(look), None)
+    assert [each.outcome for each in concluded.decisions] == ["Inconclusive"]
