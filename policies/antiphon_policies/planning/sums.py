@@ -43,10 +43,8 @@ def least_score(fleet: Fleet, options: Options, agent: Whole, mode: Whole, stage
             there = fleet.device_turns[agent, device]
             apart = (slice(None), *(None,) * (mean.ndim - 1))
             counts = there[apart], fleet.device_stages[agent, device][apart]
-            low, high = (
-                np.stack([overs.least(each) for each in figures]),
-                np.stack([overs.most(each) for each in figures]),
-            )
+            low = [overs.least(each) for each in figures]
+            high = None if overs.most is overs.least else [overs.most(each) for each in figures]
             found = device_least(low, high, *counts)
             mean, variance = mean + found.mean, variance + found.variance
             skewness = skewness + np.where(counts[1] > 0, found.skewness, 0.0)

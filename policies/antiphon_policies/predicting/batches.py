@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon_policies.predicting.crowds import calmed
+from antiphon_policies.predicting.crowds import calmed, crowding, fewness, roughness
 from antiphon_policies.predicting.cumulants import Batching, Floats, Times, limited, noise_third
 from antiphon_policies.predicting.grid import (
     COLUMNS,
@@ -23,6 +23,14 @@ from antiphon_policies.predicting.grid import (
     position_of_load,
 )
 
+_EVEN_TIME, _EVEN_VARIANCE = 1.5, 0.173
+"""Of a call that meets a batch of calls which come evenly: mean time in batches, and its variance in their square."""
+_CROWD, _FEW, _ROUGH = 15.9, 144.0, 2.72
+"""What calms the mean of a wait, and how much of it is left by service times that vary. Fitted to simulations, as are the
+constants here, in `streams` and in `tandem` (see docs/prediction.md)."""
+_CROWD_SPREAD, _INSIDE_SPREAD, _ROUGH_SPREAD = 36.0, 75.6, 0.977
+"""The same of its standard deviation; by how much of its time a session is inside the stage."""
+
 _Axis: TypeAlias = tuple[NDArray[np.intp], Floats]
 """Point below on one axis of the table, and how far above it."""
 
@@ -31,43 +39,56 @@ def batch_times(alpha: Floats, beta: Floats, noise: Floats, people: Floats, rate
     """`rate`: calls per millisecond. All of one shape."""
     most = np.minimum(cap, people)
     used = rate * (alpha + beta * most) / most
-    alone = alpha + beta
+    others = rate * (people - 1) / people
     grouped = np.maximum(1.0, most / LARGEST_CAP)
     unit = alpha + beta * grouped
-    share = beta * grouped / unit
-    found = _interpolated(share, most / grouped, noise, rate / grouped * unit * (people - 1) / people)
-    mean, spread, skewed, size, size_spread = found
-    sensitive = _sensitive(beta / alone, size * grouped / most)
-    calm = calmed(np.maximum(0.0, mean - 1) * unit, rate, people, sensitive)
-    calm_spread = calm * np.sqrt(calm)
-    size = 1 + (size * grouped - 1) * calm
-    size_spread = size_spread * grouped * calm_spread
+    found = _interpolated(beta * grouped / unit, most / grouped, noise, others / grouped * unit)
+    open_ms = found[0] * unit
+    quiet = (noise * unit) ** 2
+    met, batch, even_ms = _even(alpha, beta, others, most)
+    over = np.maximum(0.0, open_ms - even_ms)
+    calm, calm_spread = _calm(over, open_ms, noise, people, rate, used)
+    mean_ms = open_ms - over * (1 - calm)
+    size, size_spread = found[3] * grouped, found[4] * grouped * calm_spread
+    open_variance = quiet + (unit * found[1]) ** 2
+    even_variance = np.minimum(open_variance, quiet + met * ((noise**2 + _EVEN_VARIANCE) * batch**2 - quiet))
+    variance = even_variance + (open_variance - even_variance) * calm_spread**2
+    third = unit**3 * (noise_third(noise) + (found[2] * calm_spread) ** 3)
     taken = alpha + beta * size
     by_size = beta * size_spread
-    mean_ms = unit * (1 + (mean - 1) * calm)
-    quiet = (noise * unit) ** 2
-    variance = quiet + np.maximum(0.0, (unit * spread) ** 2 - quiet) * calm_spread**2
-    third = _third(unit, noise, skewed, calm_spread)
     waiting = np.maximum(0.0, mean_ms - taken)
     waiting_variance = np.maximum(0.0, variance - (noise * taken) ** 2 - by_size**2)
     batching = Batching(alpha, beta, noise, most, size, size_spread, by_size, taken)
     return limited(used, (mean_ms, variance, third), (waiting, waiting_variance), batching)
 
 
-def _third(unit: Floats, noise: Floats, skewed: Floats, calm: Floats) -> Floats:
-    quiet = noise_third(noise)
-    return unit**3 * (quiet + (skewed**3 - quiet) * calm**3)
+def _even(alpha: Floats, beta: Floats, others: Floats, most: Floats) -> tuple[Floats, Floats, Floats]:
+    """Of calls that come evenly: how surely one meets others, a batch's time, and a call's time.
+
+    Batches save time, and so calls go in batches however regularly they come: that much of a wait is never calmed.
+    """
+    size = np.minimum(others * alpha / np.maximum(1e-9, 1 - others * beta), most)
+    met = np.square(np.minimum(size, 1.0))
+    batch = alpha + beta * np.maximum(size, 1.0)
+    return met, batch, (1 - met) * (alpha + beta) + met * _EVEN_TIME * batch
 
 
-def _sensitive(share: Floats, fill: Floats) -> Floats:
-    """How much a wait depends on the sessions' number: fully where batches save nothing or are full, 1. Else what waits goes
-    with the next batch, however few there are."""
-    square = fill * fill
-    return np.maximum(share * np.sqrt(share), square * square * square * fill)
+def _calm(
+    over: Floats, open_ms: Floats, noise: Floats, people: Floats, rate: Floats, used: Floats
+) -> tuple[Floats, Floats]:
+    """Shares that are left of the wait beyond that of calls which come evenly, and of its spread."""
+    others = (people - 1) / people
+    busy = np.minimum(used, 1.0)
+    crowd = crowding(over, rate, people, np.maximum(1 - used * others, 1e-6))
+    inside = np.minimum(1.0, open_ms * rate / people) * others
+    return (
+        calmed(_CROWD * crowd + _FEW * fewness(busy, people), roughness(noise, _ROUGH, busy)),
+        calmed(_CROWD_SPREAD * crowd + _INSIDE_SPREAD * inside**2, roughness(noise, _ROUGH_SPREAD, busy)),
+    )
 
 
 def _interpolated(share: Floats, cap: Floats, noise: Floats, rate: Floats) -> Floats:
-    """The figures of `COLUMNS`, in units of a batch of one. Beyond the table's last load what waits grows on."""
+    """The figures of `COLUMNS` beyond the noise, in units of a batch of one. Beyond the table's last load what waits grows on."""
     most = cap / (1.0 - share + share * cap)
     used = rate / most
     spot = position_of_load(np.minimum(rate, HIGHEST * most), most)
@@ -109,6 +130,9 @@ def _table() -> NDArray[np.float32]:
     quarters of the lower and the higher cap, and so on."""
     with np.load(Path(__file__).with_name("batches.npz")) as stored:
         cells = stored["times"]
+    noises = (np.arange(NOISES) * LARGEST_NOISE / (NOISES - 1))[:, None]
+    cells[..., 1] = np.sqrt(np.maximum(0.0, cells[..., 1] ** 2 - noises**2))
+    cells[..., 2] = np.cbrt(cells[..., 2] ** 3 - noise_third(noises))
     for axis in (3, 2, 1, 0):
         low, high = (np.take(cells, range(begin, SHAPE[axis] - 1 + begin), axis) for begin in (0, 1))
         cells = np.concatenate([low, high], axis=-1)

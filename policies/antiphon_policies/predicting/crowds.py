@@ -6,16 +6,31 @@ import numpy as np
 
 from antiphon_policies.predicting.cumulants import Floats
 
-_MEAN = 10.0
-_BEND = 3.0
-"""Fitted to simulated sessions, whose turns come every so often with a standard deviation of a third of that."""
+_MARGIN = 0.02
 
 
-def calmed(excess_ms: Floats, rate: Floats, sessions: Floats, sensitive: Floats) -> Floats:
-    """What is left of a wait of infinitely many sessions, as a share. The spread's share is that times its root.
+def crowding(excess_ms: Floats, rate: Floats, sessions: Floats, free: Floats) -> Floats:
+    """How far waits are drawn out in the time that one session takes to ask again. 0 where there are many sessions.
 
-    `excess_ms` x `rate` / `sessions` is the share of a session that goes by waiting.
+    A queue of calls that come regularly from each session is calmed by the square of what is `free` times the sessions (as
+    Norros and Roberts say of periodic sources); `excess_ms` is what infinitely many would wait, so that it holds for any stage.
     """
-    share = excess_ms * rate / sessions
-    strength = _MEAN * sensitive * np.maximum(0.0, 1.0 - 2.0 / sessions)
-    return np.asarray(1.0 / (1.0 + strength * share / (1.0 + _BEND * share)))
+    return np.asarray(excess_ms * rate / (sessions * free))
+
+
+def fewness(used: Floats, sessions: Floats) -> Floats:
+    """How much it matters that a session which waits asks nothing."""
+    return np.asarray(np.square(used) * np.sqrt(used) / sessions)
+
+
+def roughness(noise: Floats, share: float, used: Floats) -> Floats:
+    """What nothing calms: that service times vary, of which this share counts, and some more near saturation for safety."""
+    return np.asarray(share * np.square(noise) + _MARGIN * np.square(np.square(np.square(used))))
+
+
+def calmed(strength: Floats, rough: Floats | float) -> Floats:
+    """What is left of a wait of infinitely many sessions, as a share; of a `rough` share nothing goes."""
+    square = 2.0 / (1.0 + np.sqrt(1.0 + strength))
+    root = np.sqrt(square)
+    calm = root * np.sqrt(root)
+    return np.asarray(calm + np.minimum(rough, 1.0) * (1.0 - calm))

@@ -52,6 +52,8 @@ class Times:
     """Of a stage of streams: how many calls that come at once find a place, on average."""
     place_ms: Floats | float = 0.0
     """Of a stage of streams: until the next place is free when none is."""
+    together: Floats | float = 1.0
+    """Of several stages that end with one not of batches: calls that leave it at once, as they left one of batches before."""
 
 
 def limited(

@@ -7,8 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from antiphon_policies.predicting.crowds import calmed
+from antiphon_policies.predicting.crowds import calmed, crowding, fewness, roughness
 from antiphon_policies.predicting.cumulants import Floats, Times, limited, noise_third
+
+_SPREAD, _SKEWED = 0.895, 0.647
+"""Of an exponential wait, that of places which are kept for about as long each."""
+_MOST_SKEWED = 8.0
+"""Beyond it a curve with the same three figures says little of waits that are rare and long."""
+_RARE, _QUICKER = 0.0673, 1.76
+_AGAIN, _AGAIN_WIDE = 0.65, 0.714
+_CROWD, _FEW, _ROUGH = 8.84, 108.0, 1.16
+_CROWD_SPREAD, _FEW_SPREAD = 23.2, 111.0
+"""What calms a wait and its spread, as in `batches`; all fitted to simulations."""
 
 
 def stream_times(
@@ -60,14 +70,36 @@ def _waiting(
     """Mean, variance and third central moment. With a chance a call waits, and then exponentially (Sakasegawa)."""
     hold = fixed + each * places
     used = np.minimum(rate * hold / places, 1 - 1e-9)
-    usual = np.minimum(used, rate * (fixed + each) / np.maximum(1e-9, 1 - rate * each) / places)
-    likely = np.where(rate * each >= 1, used, usual + (used - usual) * used**6)
-    chance = np.maximum(likely, 1e-9) ** (np.sqrt(2 * (places + 1)) - 1)
-    scale = hold / places / (1 - used) * (1 + noise**2) / 2
-    mean = np.where(people <= places, 0.0, chance * scale)
-    calm = calmed(mean, rate, people, 0.8 * np.sqrt(places))
-    spread = np.sqrt(np.maximum(0.0, 0.77 * (2 * chance - chance**2))) * scale * calm * np.sqrt(np.sqrt(calm))
-    spread = np.where(people <= places, 0.0, spread)
+    chance = _chance(fixed, each, rate, places, used)
+    scale = hold / places / (1 - used) * (1 + noise**2) / 2 * _short(rate * hold, places, people)
+    mean = chance * scale
+    calm, calm_spread = _calm(mean, noise, rate, places, people, used)
     square = 2 * chance - chance**2
+    spread = np.sqrt(np.maximum(0.0, _SPREAD * square)) * scale * calm_spread
     skewed = (6 * chance - 6 * chance**2 + 2 * chance**3) / (square * np.sqrt(square))
-    return mean * calm, spread**2, 0.8 * skewed * calm * spread**3
+    return mean * calm, spread**2, np.minimum(_SKEWED * skewed, _MOST_SKEWED) * spread**3
+
+
+def _chance(fixed: Floats, each: Floats, rate: Floats, places: Floats, used: Floats) -> Floats:
+    """That a call finds no place. Where fewer under way are quicker, they are the more rarely so many that it is full."""
+    usual = np.maximum(np.minimum(used, rate * (fixed + each) / np.maximum(1e-9, 1 - rate * each) / places), 1e-9)
+    power = (np.sqrt(2 * (places + 1)) - 1) * (1 + _RARE * (1 - usual) * (1 - 1 / places))
+    quicker = np.log(usual / np.maximum(used, 1e-9)) * (_QUICKER * np.sqrt(places))
+    return np.asarray(np.exp(np.log(usual) * power + quicker))
+
+
+def _short(held: Floats, places: Floats, people: Floats) -> Floats:
+    """Sessions that are no more than the places wait only where each keeps places until after it asks again."""
+    again = held / np.maximum(people - 1, 0.5)
+    return np.where(people > places, 1.0, np.clip((again - _AGAIN) / _AGAIN_WIDE, 0.0, 1.0))
+
+
+def _calm(
+    wait: Floats, noise: Floats, rate: Floats, places: Floats, people: Floats, used: Floats
+) -> tuple[Floats, Floats]:
+    """Shares that are left of the wait and of its spread."""
+    root = np.sqrt(np.sqrt(places))
+    crowd, few = crowding(wait, rate, people, 1 - used) * root, fewness(used, people) * root
+    return calmed(_CROWD * crowd + _FEW * few, roughness(noise, _ROUGH, used)), calmed(
+        _CROWD_SPREAD * crowd + _FEW_SPREAD * few, roughness(noise, 0.0, used)
+    )

@@ -17,7 +17,7 @@ from antiphon_policies.predicting.tandem import followed
 
 __all__ = ["Floats", "Times", "added", "callers", "mean_above_ms", "quantile_ms", "stage_times"]
 
-_BESIDE = 4.0
+_BESIDE = 2.3
 _PART = 1 << 13
 _MOST_SKEWED = 6.0
 _SMALL = 1e-4

@@ -53,3 +53,30 @@ def test_what_never_ends_stays_so() -> None:
     for stages in ([saturated, calm], [calm, saturated], [calm, saturated, calm]):
         assert math.isinf(float(quantile_ms(added(stages), 95)))
     assert math.isfinite(float(quantile_ms(added([calm, calm]), 95)))
+
+
+def test_stages_that_take_many_at_once_keep_their_wait_behind_a_full_one() -> None:
+    """The later stage is slow but far from full: calls wait for the batch under way, not in a queue that the first one spares."""
+    full, slow = batches(100, 8), batches(250, 8, cap=32)
+    both = added([full, slow])
+    assert both.mean_ms > float(full.mean_ms) + float(slow.mean_ms) - 0.4 * float(slow.waiting_ms)
+
+
+def test_batches_that_vary_wait_for_one_another() -> None:
+    """Of two stages alike the second has no queue if all batches take as long, but one if they vary."""
+    even, uneven = (
+        stage_times("batches", alpha_ms=100, beta_ms=0, noise=noise, cap=1, calls_per_second=8, sessions=MANY)
+        for noise in (0.0, 0.3)
+    )
+    assert float(added([even, even]).mean_ms) < float(even.mean_ms) + 100 + 0.25 * float(even.waiting_ms)
+    assert float(added([uneven, uneven]).mean_ms) > float(uneven.mean_ms) + 100 + 0.25 * float(even.waiting_ms)
+
+
+def test_a_step_is_as_late_wherever_it_comes() -> None:
+    """What a stage in lockstep waits for is its own step before, so that no other queue makes it shorter."""
+    step = stage_times(
+        "lockstep",
+        alpha_ms=60, beta_ms=1, noise=0.3, cap=64, calls_per_second=8, sessions=80, period_ms=100, duty_cycle=0.3,
+    )  # fmt: skip
+    full = batches(100, 8)
+    assert added([full, step]).mean_ms == pytest.approx(float(full.mean_ms) + float(step.mean_ms))

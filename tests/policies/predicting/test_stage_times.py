@@ -91,15 +91,43 @@ def test_streams_with_room_are_as_many_as_little_says() -> None:
     assert times.mean_ms == pytest.approx(50 + 2 * (1 + under_way), rel=1e-3)
 
 
-def test_steps_are_binomial() -> None:
+def test_steps_are_binomial_where_anybody_is_active() -> None:
     times = stage_times(
         "lockstep",
-        alpha_ms=10, beta_ms=2, noise=0, cap=64, calls_per_second=1, sessions=20, period_ms=200, duty_cycle=0.25,
+        alpha_ms=10, beta_ms=2, noise=0, cap=64, calls_per_second=1, sessions=6, period_ms=200, duty_cycle=0.25,
     )  # fmt: skip
-    assert times.utilisation == pytest.approx(0.1)
-    assert times.mean_ms == pytest.approx(20)
-    assert times.variance == pytest.approx(4 * 20 * 0.25 * 0.75)
-    assert times.third == pytest.approx(8 * 20 * 0.25 * 0.75 * 0.5)
+    chances = np.array([math.comb(6, size) * 0.25**size * 0.75 ** (6 - size) for size in range(7)])
+    steps, there = 10 + 2 * np.arange(1, 7), chances[1:].sum()
+    mean = float(steps @ chances[1:] / there)
+    assert times.utilisation == pytest.approx(there * mean / 200)
+    assert times.mean_ms == pytest.approx(mean)
+    assert times.variance == pytest.approx(float((steps - mean) ** 2 @ chances[1:] / there))
+    assert times.third == pytest.approx(float((steps - mean) ** 3 @ chances[1:] / there))
+
+
+@pytest.mark.parametrize(
+    ("sessions", "duty_cycle", "used"), [(40, 0.3, 0.9), (40, 0.1, 0.9), (8, 0.3, 0.8), (150, 0.5, 0.95)]
+)
+def test_steps_that_overrun_delay_the_next(sessions: int, duty_cycle: float, used: float) -> None:
+    """Held against steps made one after another."""
+    random, count, noise = np.random.default_rng(sessions), 200_000, 0.2
+    sizes = random.binomial(sessions, duty_cycle, count)
+    some = 1 - (1 - duty_cycle) ** sessions
+    alpha = used * 100 / (some + 0.2 * sessions * duty_cycle)
+    spread = math.sqrt(math.log1p(noise**2))
+    took = np.where(sizes > 0, alpha * (1 + 0.2 * sizes) * random.lognormal(-(spread**2) / 2, spread, count), 0.0)
+    late, seen = 0.0, []
+    for step in took.tolist():
+        if step:
+            seen.append(late + step)
+        late = max(0.0, late + step - 100)
+    times = stage_times(
+        "lockstep",
+        alpha_ms=alpha, beta_ms=0.2 * alpha, noise=noise, cap=64, calls_per_second=1, sessions=sessions, period_ms=100,
+        duty_cycle=duty_cycle,
+    )  # fmt: skip
+    assert times.mean_ms == pytest.approx(np.mean(seen), rel=0.06)
+    assert quantile_ms(times, 95) == pytest.approx(np.quantile(seen, 0.95), rel=0.1)
 
 
 def test_a_stage_in_lockstep_needs_its_period() -> None:
@@ -120,6 +148,25 @@ def test_fewer_sessions_that_ask_as_much_wait_less(discipline: Discipline) -> No
         discipline, alpha_ms=90, beta_ms=10, noise=0.1, cap=2, calls_per_second=12, sessions=[4, 10, 50, 1000]
     )
     assert (np.diff(found.mean_ms) > 0).all()
+
+
+@pytest.mark.parametrize("discipline", ["batches", "streams"])
+@pytest.mark.parametrize("sessions", [5, 20, 100])
+def test_no_session_waits_longer_than_it_takes_to_ask_again(discipline: Discipline, sessions: int) -> None:
+    """However near to saturation: who waits asks nothing."""
+    calls = 0.99 / 0.1
+    times = stage_times(
+        discipline, alpha_ms=100, beta_ms=0, noise=0.1, cap=1, calls_per_second=calls, sessions=sessions
+    )
+    assert times.mean_ms < 0.8 * 1000 * sessions / calls
+
+
+@pytest.mark.parametrize("discipline", ["batches", "streams"])
+def test_regular_sessions_do_not_calm_what_irregular_service_makes(discipline: Discipline) -> None:
+    plain, noisy = stage_times(
+        discipline, alpha_ms=100, beta_ms=0, noise=[0.0, 0.5], cap=1, calls_per_second=9.8, sessions=30
+    ).mean_ms
+    assert noisy > 1.3 * plain
 
 
 def test_calls_beside_those_waited_for_come_as_from_more_sessions() -> None:
