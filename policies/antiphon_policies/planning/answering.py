@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,40 +10,47 @@ import numpy as np
 from antiphon_policies.planning.bounding import Member, bounds_of
 from antiphon_policies.planning.choices import Choices
 from antiphon_policies.planning.combining import Found, Narrowed, best, fitting, narrowed, nearest
-from antiphon_policies.planning.fleet import Fleet, Floats, fleet_of
+from antiphon_policies.planning.fleet import Fleet, Floats
 from antiphon_policies.planning.judging import KEPT
+from antiphon_policies.planning.knowing import Fleets, Known, remember, remembered
+from antiphon_policies.planning.memory import Key
 from antiphon_policies.planning.options import Rows
-from antiphon_policies.planning.searching import Choice, Combination, Query, Search, Searching
+from antiphon_policies.planning.searching import Choice, Combination, Pace, Query, Search, Searching
 
 _Asked = list[tuple[int, Query]]
 """Agent and query."""
 
 
-def searched(fleet: Fleet) -> list[Choice]:
+_AT_LEISURE = 48
+"""Queries of all searches together for which it takes hardly longer than for one."""
+
+
+def searched(fleets: Fleets) -> list[Choice]:
     """Each agent's choice."""
-    return _run(fleet, [each.run() for each in _searches(fleet)])
+    pace = Pace()
+    return _run(fleets, pace, [each.run() for each in _searches(fleets, pace)])
 
 
 def possible(choices: Sequence[Choices]) -> list[bool]:
     """Whether each may keep its promises at all."""
-    if not choices:
-        return []
-    fleet = fleet_of(choices)
-    return _run(fleet, [each.possible(KEPT) for each in _searches(fleet)])
+    pace, fleets = Pace(), Fleets(choices)
+    return _run(fleets, pace, [each.possible(KEPT) for each in _searches(fleets, pace)])
 
 
-def _searches(fleet: Fleet) -> list[Searching]:
-    return [Searching(each, levels) for each, levels in zip(fleet.choices, fleet.levels, strict=True)]
+def _searches(fleets: Fleets, pace: Pace) -> list[Searching]:
+    return [Searching(each, levels, pace) for each, levels in zip(fleets.choices, fleets.levels, strict=True)]
 
 
-def _run(fleet: Fleet, searches: Sequence[Search]) -> list[Any]:
+def _run(fleets: Fleets, pace: Pace, searches: Sequence[Search]) -> list[Any]:
     """What each search returns."""
     found: dict[int, Any] = {}
+    known = [Known(each, token) for each, token in zip(fleets.choices, fleets.tokens, strict=True)]
+    pace.width = max(1, _AT_LEISURE // max(1, len(searches)))
     waiting = {agent: next(search) for agent, search in enumerate(searches)}
     while waiting:
+        pace.width = max(1, _AT_LEISURE // len(waiting))
         asked = [(agent, query) for agent, queries in waiting.items() for query in queries]
-        with np.errstate(all="ignore"):
-            answers = _answered(fleet, asked)
+        answers = _looked_up(fleets, known, asked)
         begin, still = 0, {}
         for agent, queries in waiting.items():
             try:
@@ -53,6 +60,33 @@ def _run(fleet: Fleet, searches: Sequence[Search]) -> list[Any]:
             begin += len(queries)
         waiting = still
     return [found[agent] for agent in range(len(searches))]
+
+
+def _looked_up(fleets: Fleets, known: Sequence[Known], asked: _Asked) -> list[Any]:
+    """What is not known yet is computed; once, if several ask the same."""
+    keys = [known[agent].key(query) or (place,) for place, (agent, query) in enumerate(asked)]
+    found = [remembered(query, key) for (_, query), key in zip(asked, keys, strict=True)]
+    new = {key: each for key, each, answer in zip(keys, asked, found, strict=True) if answer is None}
+    if new:
+        told = _computed(fleets, {**_beside(known, new), **new})
+        found = [told[key] if answer is None else answer for key, answer in zip(keys, found, strict=True)]
+    return [answer[0] for answer in found if answer is not None]
+
+
+def _beside(known: Sequence[Known], new: Mapping[Key, tuple[int, Query]]) -> dict[Key, tuple[int, Query]]:
+    """What is likely to be asked next: while few ask, it takes hardly longer to answer that too."""
+    room = _AT_LEISURE // len(new) - 1
+    return {key: (agent, other) for agent, query in new.values() for key, other in known[agent].beside(query, room)}
+
+
+def _computed(fleets: Fleets, new: Mapping[Key, tuple[int, Query]]) -> dict[Key, tuple[Any]]:
+    fleet, places = fleets.with_all({agent for agent, _ in new.values()})
+    with np.errstate(all="ignore"):
+        answers = _answered(fleet, [(places[agent], query) for agent, query in new.values()])
+    told = {key: (answer,) for key, answer in zip(new, answers, strict=True)}
+    for key, (_, query) in new.items():
+        remember(query, key, told[key])
+    return told
 
 
 def _answered(fleet: Fleet, asked: _Asked) -> list[Any]:
@@ -109,10 +143,7 @@ def _replicas(fleet: Fleet, asked: _Asked) -> Floats:
     groups = fleet.admits.shape[1]
     rows = []
     for agent, query in asked:
-        counts = [
-            count if group.ours else max(1, count)
-            for group, count in zip(fleet.choices[agent].groups, query.replicas, strict=True)
-        ]
+        counts = fleet.choices[agent].predicted(query.replicas)
         rows.append([*counts, *[1] * (groups - len(counts))])
     return np.array(rows, dtype=float).reshape(len(asked), groups)
 

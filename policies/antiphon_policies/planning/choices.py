@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 from antiphon_crds.stages import Actuator
 from antiphon_policies.facts import GroupFacts, ModeFacts, Setting, StageFacts, StageSetting
@@ -13,6 +14,7 @@ from antiphon_policies.planning.asking import Ask
 from antiphon_policies.predicting.prediction import Load
 
 NO_LIMITS: Mapping[str, int] = {}
+Count = TypeVar("Count", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +77,12 @@ class Choices:
 
     def serving(self, replicas: Sequence[int]) -> dict[str, int]:
         """By group, as it is predicted."""
-        return {
-            group.facts.name: count if group.ours else max(1, count)
-            for group, count in zip(self.groups, replicas, strict=True)
-        }
+        names = (group.facts.name for group in self.groups)
+        return dict(zip(names, self.predicted(replicas), strict=True))
+
+    def predicted(self, replicas: Sequence[Count]) -> tuple[Count, ...]:
+        """Replicas with which it is predicted."""
+        return tuple(count if group.ours else max(1, count) for group, count in zip(self.groups, replicas, strict=True))
 
 
 def choices_of(ask: Ask, limits: Mapping[str, int] = NO_LIMITS) -> Choices:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from antiphon_policies.planning.answering import searched
 from antiphon_policies.planning.asking import Ask, Binding, Plan
 from antiphon_policies.planning.binding import bindings, message_of
-from antiphon_policies.planning.choices import choices_of, setting_of
-from antiphon_policies.planning.fleet import Fleet, fleet_of
+from antiphon_policies.planning.choices import Choices, choices_of, setting_of
 from antiphon_policies.planning.judging import KEPT
+from antiphon_policies.planning.knowing import Fleets
 from antiphon_policies.planning.predictions import predictions
 from antiphon_policies.planning.searching import Choice
 
@@ -18,10 +18,10 @@ def planned(asks: Sequence[Ask], limits: Sequence[Mapping[str, int]]) -> list[Pl
     """Each by itself, within its own limits of partitions."""
     if not asks:
         return []
-    fleet = fleet_of([choices_of(ask, limit) for ask, limit in zip(asks, limits, strict=True)])
-    found = searched(fleet)
-    now = predictions(fleet, found, [ask.load for ask in asks])
-    words = _bound(fleet, found)
+    fleets = Fleets([choices_of(ask, limit) for ask, limit in zip(asks, limits, strict=True)])
+    found = searched(fleets)
+    now = predictions(fleets, found, [ask.load for ask in asks])
+    words = _bound(fleets.choices, found)
     return [
         Plan(
             setting=setting_of(
@@ -34,19 +34,19 @@ def planned(asks: Sequence[Ask], limits: Sequence[Mapping[str, int]]) -> list[Pl
             binding=words[place][0] if place in words else "none",
             message=words[place][1] if place in words else "",
         )
-        for place, (choices, choice, prediction) in enumerate(zip(fleet.choices, found, now, strict=True))
+        for place, (choices, choice, prediction) in enumerate(zip(fleets.choices, found, now, strict=True))
     ]
 
 
-def _bound(fleet: Fleet, found: Sequence[Choice]) -> dict[int, tuple[Binding, str]]:
+def _bound(choices: Sequence[Choices], found: Sequence[Choice]) -> dict[int, tuple[Binding, str]]:
     """Of those that do not keep the promises."""
     places = [place for place, choice in enumerate(found) if choice.combination.score > KEPT]
     if not places:
         return {}
-    broken = [fleet.choices[place] for place in places]
-    then = predictions(fleet_of(broken), [found[place] for place in places], [each.load for each in broken])
+    broken = [choices[place] for place in places]
+    then = predictions(Fleets(broken), [found[place] for place in places], [each.load for each in broken])
     words = zip(places, broken, bindings(broken), then, strict=True)
     return {
-        place: (binding, message_of(choices, binding, prediction, found[place].replicas))
-        for place, choices, binding, prediction in words
+        place: (binding, message_of(each, binding, prediction, found[place].replicas))
+        for place, each, binding, prediction in words
     }

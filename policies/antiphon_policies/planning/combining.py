@@ -12,7 +12,7 @@ from antiphon_policies.planning.fleet import Flags, Fleet, Floats, Whole
 from antiphon_policies.planning.judging import KEPT, SATURATED
 from antiphon_policies.planning.options import NEVER, Options, Rows, admission, options_of
 from antiphon_policies.planning.sums import Overs, least_score
-from antiphon_policies.planning.weighing import weighed
+from antiphon_policies.planning.weighing import along, weighed, weighed_all
 
 _AT_ONCE = 1 << 14
 """Combinations whose bounds are taken at once: what the processor's cache holds."""
@@ -80,6 +80,13 @@ def narrowed(fleet: Fleet, rows: Rows, limit: Floats, options: Options | None = 
     return Narrowed(fleet, rows, limit, options, alive, admitted)
 
 
+def _within(narrow: Narrowed, some: Whole) -> Flags:
+    """What may still be part of a combination within the limit, now that other options are out."""
+    bound = _bound(narrow.fleet, narrow.rows, narrow.options, narrow.alive, some)
+    within: Flags = bound <= narrow.limit[some, None, None] * KEPT
+    return within
+
+
 def fitting(narrow: Narrowed) -> Flags:
     """Whether a combination is within the limit."""
     fits = np.zeros(len(narrow.rows), dtype=bool)
@@ -87,7 +94,35 @@ def fitting(narrow: Narrowed) -> Flags:
     if len(possible):
         fits[possible] = narrow.score(possible, _quick(narrow, possible)) <= narrow.limit[possible]
         open_ones = possible[~fits[possible]]
-        fits[open_ones] = np.isfinite(_tried(narrow, open_ones, "any").score)
+        if len(open_ones):
+            narrow.alive[open_ones] &= _within(narrow, open_ones)
+            open_ones = open_ones[_all_stages(narrow.alive[open_ones])]
+        if narrow.options.turns is None:
+            fits[open_ones] = _any(narrow, open_ones)
+        else:
+            fits[open_ones] = np.isfinite(_tried(narrow, open_ones, "any").score)
+    return fits
+
+
+def _any(narrow: Narrowed, rows: Whole) -> Flags:
+    """Whether any combination of each row is within the limit: all are weighed, as few of the rows that come so far have
+    one."""
+    fits = np.zeros(len(rows), dtype=bool)
+    alive = narrow.alive[rows] & (narrow.options.own[rows] <= narrow.limit[rows, None, None])
+    order = np.argsort(~alive, axis=2, kind="stable")
+    for box in _boxes(alive.sum(axis=2), alive.shape[2]):
+        own = rows[box.rows]
+        picks = [
+            order[box.rows, stage, first : first + count]
+            for stage, (first, count) in enumerate(zip(box.first, box.counts, strict=True))
+        ]
+        there = [alive[box.rows[:, None], stage, pick] for stage, pick in enumerate(picks)]
+        agent, mode = narrow.rows.agent[own], narrow.rows.mode[own]
+        ratio = weighed_all(narrow.fleet, narrow.options, agent, mode, own, picks)
+        within = ratio <= narrow.limit[own].reshape(-1, *(1,) * (ratio.ndim - 1))
+        for stage, flags in enumerate(there):
+            within = within & along(flags, stage, len(there))
+        fits[box.rows] |= within.reshape(len(own), -1).any(axis=1)
     return fits
 
 

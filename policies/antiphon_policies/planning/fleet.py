@@ -117,8 +117,9 @@ class Fleet:
         return int(free.max(initial=1) - 1).bit_length() + 1
 
 
-def fleet_of(choices: Sequence[Choices]) -> Fleet:
-    levels = tuple(tuple(_levels(stage) for stage in each.stages) for each in choices)
+def fleet_of(choices: Sequence[Choices], known: Sequence[tuple[Levels, ...]] | None = None) -> Fleet:
+    """`known`: their levels, where these were found before."""
+    levels = tuple(levels_of(each) for each in choices) if known is None else tuple(known)
     own = [_pattern(each) for each in choices]
     patterns = tuple(dict.fromkeys(own))
     return Fleet(
@@ -154,16 +155,19 @@ def fleet_of(choices: Sequence[Choices]) -> Fleet:
     )
 
 
-def _levels(stage: StageChoices) -> Levels:
-    qualities = [stage.facts.variants[index].quality for index in stage.variants]
-    ranks = [quality_rank(quality) for quality in qualities]
-    if all(one > other for one, other in pairwise(ranks)):
-        return Levels(tuple((index,) for index in stage.variants), tuple(qualities))
+def levels_of(choices: Choices) -> tuple[Levels, ...]:
+    return tuple(_levels(stage.variants, [one.quality for one in stage.facts.variants]) for stage in choices.stages)
+
+
+def _levels(variants: tuple[int, ...], qualities: Sequence[float]) -> Levels:
+    found = tuple(qualities[index] for index in variants)
+    if all(one - other > 2e-9 for one, other in pairwise(found)):
+        return Levels(tuple((index,) for index in variants), found)
     by_rank: dict[int, list[int]] = {}
-    for index, rank in zip(stage.variants, ranks, strict=True):
-        by_rank.setdefault(rank, []).append(index)
+    for index in variants:
+        by_rank.setdefault(quality_rank(qualities[index]), []).append(index)
     places = tuple(tuple(by_rank[rank]) for rank in sorted(by_rank, reverse=True))
-    return Levels(places, tuple(stage.facts.variants[level[0]].quality for level in places))
+    return Levels(places, tuple(qualities[level[0]] for level in places))
 
 
 def _shares(choices: Choices, stage: StageChoices) -> bool:
@@ -293,6 +297,9 @@ def _stage_promises(choices: Choices, stage: StageChoices) -> list[tuple[float, 
 
 def _padded(nested: Sequence[object], fill: float, depth: int, width: int = 1) -> Floats:
     """A ragged nest of numbers as an array of `depth` axes, none of them empty and the last at least so wide."""
+    even = _even(nested)
+    if even is not None and even.ndim == depth and even.size and even.shape[-1] >= width:
+        return even
     flat: list[object] = list(nested)
     sizes, counts = [max(1, len(flat))], list[Whole]()
     for _ in range(1, depth):
@@ -305,6 +312,14 @@ def _padded(nested: Sequence[object], fill: float, depth: int, width: int = 1) -
     if flat:
         result[_places(len(nested), counts)] = np.array(flat, dtype=float)
     return result
+
+
+def _even(nested: Sequence[object]) -> Floats | None:
+    """None: the nest is ragged."""
+    try:
+        return np.array(nested, dtype=float)
+    except ValueError:
+        return None
 
 
 def _places(first: int, counts: list[Whole]) -> tuple[Whole, ...]:

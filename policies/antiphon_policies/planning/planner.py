@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from antiphon_policies.planning import foreseeing, knowing, predictions, preferring
 from antiphon_policies.planning.alternatives import alternatives
 from antiphon_policies.planning.asking import Ask, Plan, Stock
 from antiphon_policies.planning.choices import NO_LIMITS, ours
 from antiphon_policies.planning.competing import Wish, over, shares
 from antiphon_policies.planning.preferring import preferred
 
-__all__ = ["NO_STOCK", "alternatives", "plan", "plan_one"]
+__all__ = ["NO_STOCK", "alternatives", "forget", "plan", "plan_one"]
 
 NO_STOCK = Stock()
 _OFFERS = 4
@@ -32,6 +33,12 @@ def plan(asks: Sequence[Ask], stock: Stock = NO_STOCK) -> list[Plan]:
     if not over(wished, stock.partitions):
         return alone
     return _within(asks, alone, wished, stock.partitions)
+
+
+def forget() -> None:
+    """All that is remembered of former questions, which otherwise are answered at once when they are asked again."""
+    for memory in (preferring, predictions, knowing, foreseeing):
+        memory.forget()
 
 
 def _within(asks: Sequence[Ask], alone: list[Plan], wished: list[_Counts], stock: _Counts) -> list[Plan]:

@@ -18,11 +18,15 @@ from antiphon_policies.planning.demand import (
 from antiphon_policies.planning.devices import TURN_ROWS, on_device, turns_of
 from antiphon_policies.planning.fleet import MEAN, TURN_INDICATORS, Fleet, Floats, Whole
 from antiphon_policies.planning.judging import target_of
+from antiphon_policies.planning.knowing import Fleets, crowds
+from antiphon_policies.planning.memory import Key, Memory
 from antiphon_policies.planning.searching import Choice
 from antiphon_policies.planning.weighing import heard_of, promised, totals
 from antiphon_policies.predicting.prediction import Load, Prediction, StagePrediction
 from antiphon_policies.predicting.times import quantile_ms
 from antiphon_policies.predicting.turn import predict
+
+_KNOWN: Memory[Prediction] = Memory(1 << 13)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,38 @@ class _Figures:
     turn_p95: Floats
 
 
-def predictions(fleet: Fleet, found: Sequence[Choice], loads: Sequence[Load]) -> list[Prediction]:
-    """Of each agent of the fleet under its load."""
+def predictions(fleets: Fleets, found: Sequence[Choice], loads: Sequence[Load]) -> list[Prediction]:
+    """Of each agent under its load."""
+    keys = [_key(*each) for each in zip(fleets.tokens, fleets.choices, found, loads, strict=True)]
+    known = [_KNOWN.get(key) for key in keys]
+    new = {keys[place]: place for place, each in enumerate(known) if each is None}
+    if new:
+        fleet, _ = fleets.of(set(new.values()))
+        places = sorted(new.values())
+        told = _predictions(fleet, [found[place] for place in places], [loads[place] for place in places])
+        for place, each in zip(places, told, strict=True):
+            _KNOWN.keep(keys[place], each)
+        of_new = {keys[place]: each for place, each in zip(places, told, strict=True)}
+        return [of_new[key] if each is None else each for key, each in zip(keys, known, strict=True)]
+    return [each for each in known if each is not None]
+
+
+def forget() -> None:
+    _KNOWN.forget()
+
+
+def _key(token: int, choices: Choices, choice: Choice, load: Load) -> Key:
+    return (
+        token,
+        choice.mode,
+        choice.combination.variants,
+        choice.combination.caps,
+        crowds(choices, load.sessions, choice.replicas),
+        load.turns_per_second,
+    )
+
+
+def _predictions(fleet: Fleet, found: Sequence[Choice], loads: Sequence[Load]) -> list[Prediction]:
     load = fleet.load.copy()
     load[:, :2] = [(each.sessions, each.turns_per_second) for each in loads]
     with np.errstate(all="ignore"):
@@ -46,7 +80,7 @@ def predictions(fleet: Fleet, found: Sequence[Choice], loads: Sequence[Load]) ->
     lists = (figures.stages.tolist(), figures.stage_values.tolist(), figures.turn_values.tolist())
     return [
         _prediction(choices, lists[0][row], lists[1][row], lists[2][row], float(figures.turn_p95[row]))
-        if all(choices.serving(choice.replicas).values())
+        if all(choices.predicted(choice.replicas))
         else _of_one(choices, choice, loads[row])
         for row, (choices, choice) in enumerate(zip(fleet.choices, found, strict=True))
     ]
@@ -113,8 +147,8 @@ def _parts(fleet: Fleet, found: Sequence[Choice]) -> Floats:
     there = fleet.discipline >= 0
     row, stage = np.nonzero(there)
     mode = np.array([choice.mode for choice in found])
-    variant = np.array([each for choice in found for each in choice.combination.variants])
-    cap = np.array([each for choice in found for each in choice.combination.caps])
+    variant = np.array([each for choice in found for each in choice.combination.variants], dtype=np.int64)
+    cap = np.array([each for choice in found for each in choice.combination.caps], dtype=np.int64)
     sessions = sessions_of_fullest(fleet.load[row, 0], _serving(fleet, found)[row, fleet.group[row, stage]])
     asked = asked_of(fleet, row, mode[row], stage, variant, cap, sessions)
     times = times_of(asked)
@@ -130,6 +164,6 @@ def _parts(fleet: Fleet, found: Sequence[Choice]) -> Floats:
 def _serving(fleet: Fleet, found: Sequence[Choice]) -> Floats:
     serving = np.ones(fleet.admits.shape)
     for agent, (choices, choice) in enumerate(zip(fleet.choices, found, strict=True)):
-        for place, count in enumerate(choices.serving(choice.replicas).values()):
-            serving[agent, place] = count
+        counts = choices.predicted(choice.replicas)
+        serving[agent, : len(counts)] = counts
     return serving

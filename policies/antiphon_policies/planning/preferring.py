@@ -8,6 +8,7 @@ from dataclasses import replace
 from antiphon_policies.facts import AgentFacts, StageFacts
 from antiphon_policies.planning.asking import Ask, Plan
 from antiphon_policies.planning.choosing import planned
+from antiphon_policies.planning.memory import Memory, key_of
 
 EXCHANGE = 5.0
 """Balanced: hundredths of cost that a hundredth of quality is worth."""
@@ -15,12 +16,29 @@ _STEPS = 6
 """Budgets between the cheapest and the best that are tried."""
 _PENNY = 1e-6
 _Limits = Mapping[str, int]
+_KNOWN: Memory[Plan] = Memory(1 << 13)
 
 
 def preferred(asks: Sequence[Ask], limits: Sequence[_Limits]) -> list[Plan]:
-    """Each by itself, within its own limits of partitions, in the order that its policy prefers.
+    """Each by itself, within its own limits of partitions, in the order that its policy prefers. What was planned before, or
+    is asked twice, is not planned again."""
+    keys = [key_of(ask, limit) for ask, limit in zip(asks, limits, strict=True)]
+    known = [_KNOWN.get(key) for key in keys]
+    new = {key: place for place, (key, found) in enumerate(zip(keys, known, strict=True)) if found is None}
+    plans = _preferred([asks[place] for place in new.values()], [limits[place] for place in new.values()])
+    told = dict(zip(new, plans, strict=True))
+    for key, found in told.items():
+        _KNOWN.keep(key, found)
+    return [told[key] if found is None else found for key, found in zip(keys, known, strict=True)]
 
-    Least cost first takes two plans: one to which all variants are equally good finds the least cost, and then the best
+
+def forget() -> None:
+    """What was planned before."""
+    _KNOWN.forget()
+
+
+def _preferred(asks: Sequence[Ask], limits: Sequence[_Limits]) -> list[Plan]:
+    """Least cost first takes two plans: one to which all variants are equally good finds the least cost, and then the best
     quality is sought that can be had for it. Where replicas are not to be chosen, all cost the same.
     """
     thrifty = [place for place, ask in enumerate(asks) if ask.facts.prefer != "Quality" and ask.serving is None]

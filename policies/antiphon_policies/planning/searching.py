@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from antiphon_policies.planning.bounding import Member
@@ -25,7 +25,8 @@ class Query:
     that is to be preferred of those; `nearest`, the one with the least score."""
 
     kind: Literal["bounds", "fits", "best", "nearest"]
-    replicas: Vector
+    replicas: tuple[float, ...]
+    """By group. Parts of a replica are asked of for other numbers of sessions on each."""
     limit: float
     member: Member | None = None
 
@@ -50,10 +51,19 @@ Search = Generator[list[Query], list[Any], Any]
 """Yields queries and is sent their answers: Bounds, bool, or Combination, None where nothing is within the limit."""
 
 
+@dataclass(slots=True)
+class Pace:
+    """Of searches that run side by side."""
+
+    width: int = 1
+    """Queries that each may ask at once where it will need but some of the answers: where few search, that is quicker."""
+
+
 @dataclass(frozen=True, slots=True)
 class Searching:
     choices: Choices
     levels: tuple[Levels, ...]
+    pace: Pace = field(default_factory=Pace)
 
     def run(self) -> Search:
         """Choice: within 1 if there is one, else with the least score that there is."""
@@ -164,10 +174,12 @@ class Searching:
                 most = (most[0] - 1,)
             if most[0] < self.choices.groups[0].least:
                 return None
-        (fits,) = yield [Query("fits", most, limit, member)]
+        ahead = self._halves(self.choices.groups[0].least, most[0], 2 * self.pace.width) if len(most) == 1 else []
+        counts = [most, *((count,) for count in ahead)]
+        fits, *others = yield [Query("fits", vector, limit, member) for vector in counts]
         if not fits:
             return None
-        least = yield from self._least_of_each(member, most, limit)
+        least = yield from self._least_of_each(member, most, limit, dict(zip(ahead, others, strict=True)))
         if len(most) == 1:
             return least
         vectors = sorted(self._vectors(least, most), key=self._order)
@@ -180,18 +192,31 @@ class Searching:
                     return vector
         return None
 
-    def _least_of_each(self, member: Member, most: Vector, limit: float) -> Search:
-        """Of each group, the least that fits while the others have their most."""
+    def _least_of_each(self, member: Member, most: Vector, limit: float, known: dict[int, bool]) -> Search:
+        """Of each group, the least that fits while the others have their most. `known`: of counts of the first group."""
         found = []
         for index, group in enumerate(self.choices.groups):
             low, high = group.least, most[index]
             while low < high:
                 middle = (low + high) // 2
-                vector = (*most[:index], middle, *most[index + 1 :])
-                (fits,) = yield [Query("fits", vector, limit, member)]
-                low, high = (low, middle) if fits else (middle + 1, high)
+                if middle not in known:
+                    counts = self._halves(low, high, self.pace.width)
+                    vectors = [(*most[:index], count, *most[index + 1 :]) for count in counts]
+                    answers = yield [Query("fits", vector, limit, member) for vector in vectors]
+                    known.update(zip(counts, answers, strict=True))
+                low, high = (low, middle) if known[middle] else (middle + 1, high)
             found.append(low)
+            known = {}
         return tuple(found)
+
+    def _halves(self, low: int, high: int, width: int) -> list[int]:
+        """What a search by halves may ask of next, about so many."""
+        found, spans = list[int](), [(low, high)]
+        while spans and not (found and len(found) + len(spans) > width):
+            middles = [(least, (least + most) // 2, most) for least, most in spans if least < most]
+            found += [middle for _, middle, _ in middles]
+            spans = [span for least, middle, most in middles for span in ((least, middle), (middle + 1, most))]
+        return found
 
     def _least_score(self) -> Search:
         least, of_any = float("inf"), self._largest()
@@ -199,7 +224,7 @@ class Searching:
             (bounds,) = yield [Query("bounds", vector, least)]
             members, chunk = bounds.members(), _FIRST
             while some := [member for bound, member in itertools.islice(members, chunk) if bound < least]:
-                chunk = min(_CHUNK, 2 * chunk)
+                chunk = min(max(_CHUNK, self.pace.width), 2 * chunk)
                 answers = yield [Query("nearest", vector, least, member) for member in some]
                 least = min([least, *(answer.score for answer in answers if answer is not None)])
         return least if least < float("inf") else SATURATED * 2

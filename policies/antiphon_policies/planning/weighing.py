@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +50,37 @@ def weighed(fleet: Fleet, options: Options, agent: Whole, mode: Whole, rows: Who
         parts[:, stage, line] = np.where(shared[0] >= 1, 0.0, shared)
         own[stage, line], excess[stage, line] = own_scores(fleet, agent[line], stage, shared)
     return Weighed(_worst_of_turn(fleet, agent, mode, parts), own.max(axis=0), excess.sum(axis=0))
+
+
+def weighed_all(
+    fleet: Fleet, options: Options, agent: Whole, mode: Whole, rows: Whole, picks: Sequence[Whole]
+) -> Floats:
+    """Worst ratio of the objectives about turns, exact, of all combinations of the options picked: by row, and on one axis
+    for each stage, of length 1 where a turn does not wait for it. What stages share that come first is computed once."""
+    parts = [
+        along(options.parts[:, rows[:, None], stage, pick], stage, len(picks), 1) for stage, pick in enumerate(picks)
+    ]
+    waited = np.asarray(fleet.waited[agent].any(axis=0))
+    shape = (len(agent), *(part.shape[stage + 2] if waited[stage] else 1 for stage, part in enumerate(parts)))
+    worst = np.zeros(shape)
+    patterns = fleet.pattern[agent]
+    for pattern in np.unique(patterns):
+        chosen = _where(patterns == pattern)
+        times = [as_times(parts[stage][:, chosen], batches) for stage, batches in fleet.patterns[pattern]]
+        total = added(times) if times else as_times(np.zeros((ROWS, len(agent[chosen]), *(1,) * len(picks))), False)
+        inside = worst[chosen]
+        figures = (total.utilisation, total.mean_ms, total.variance, total.third)
+        full = Times(*(np.broadcast_to(each, inside.shape) for each in figures))  # type: ignore[arg-type]
+        for places, _, value, target in promised(fleet, agent[chosen], mode[chosen], heard_of(full), inside.shape):
+            inside[places] = np.maximum(inside[places], value / target)
+        worst[chosen] = inside
+    return np.minimum(worst, SATURATED / 2)
+
+
+def along(values: Any, stage: int, stages: int, before: int = 0) -> Any:
+    """Rows x options as rows x axes of stages, so many axes before."""
+    shape = (*values.shape[: before + 1], *(1,) * stage, values.shape[-1], *(1,) * (stages - stage - 1))
+    return values.reshape(shape)
 
 
 def _picked(figures: Floats, places: Whole) -> Floats:

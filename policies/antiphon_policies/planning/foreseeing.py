@@ -1,0 +1,42 @@
+"""What a setting is predicted to do, looked up where it was predicted before."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from antiphon_policies.facts import AgentFacts, Setting
+from antiphon_policies.planning.memory import Memory, modes_key, objectives_key, stages_token
+from antiphon_policies.predicting.prediction import Load, Prediction
+from antiphon_policies.predicting.turn import predict
+
+_KNOWN: Memory[Prediction] = Memory(1 << 12)
+
+
+def foreseen(facts: AgentFacts, setting: Setting, load: Load, serving: Mapping[str, int]) -> Prediction:
+    """As `predict`. Of how many sessions and replicas there are, only those of the fullest replica count."""
+    crowds = tuple(_fullest(load.sessions, serving.get(group.name, 0)) for group in facts.groups)
+    key = (
+        stages_token(facts),
+        tuple((group.name, group.shares_device) for group in facts.groups),
+        modes_key(facts.modes),
+        objectives_key(facts.objectives),
+        facts.duty_cycle,
+        load.turns_per_second,
+        crowds,
+        setting.mode,
+        tuple(setting.stages.items()),
+    )
+    found = _KNOWN.get(key)
+    if found is None:
+        found = predict(facts, setting, load, serving)
+        _KNOWN.keep(key, found)
+    return found
+
+
+def forget() -> None:
+    _KNOWN.forget()
+
+
+def _fullest(sessions: float, replicas: int) -> float:
+    return math.ceil(sessions / replicas - 1e-9) if replicas > 0 else math.inf
