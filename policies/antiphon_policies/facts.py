@@ -131,6 +131,11 @@ class AgentFacts:
     scales: bool = True
     """Whether the number of replicas is ours to choose (scaling mode SLA)."""
 
+    @property
+    def entry(self) -> str:
+        """The group that callers reach: a call has its session there, and the other groups work for it."""
+        return self.groups[0].name if self.groups else ""
+
     def group_of(self, stage: Stage) -> str:
         return next(facts.group for facts in self.stages if facts.stage == stage)
 

@@ -61,6 +61,21 @@ class VoicePod:
             timeline.mark(Anchor.FIRST_AUDIBLE, 10.0 + each)
             self.metrics.turn(timeline, result)
 
+    def results(self, *seconds: float, overhead: float = 0.004) -> None:
+        """Of an agent that only listens."""
+        for each in seconds:
+            timeline = Timeline()
+            for anchor, at in (
+                (Anchor.DECIDED, 10.0),
+                (Anchor.HEARING_ASKED, 10.0 + overhead),
+                (Anchor.FINAL_TRANSCRIPT, 10.0 + each),
+                (Anchor.SPEAKERS_ASKED, 10.0 + each),
+                (Anchor.SPEAKERS_KNOWN, 10.0 + each),
+                (Anchor.RESULT_SENT, 10.0 + each),
+            ):
+                timeline.mark(anchor, at)
+            self.metrics.turn(timeline, "completed")
+
     def batch(self, size: int, seconds: float, wait: float = 0.01, stage: Any = "asr", variant: str = "small") -> None:
         known = self._stages.get((stage, variant))
         if known is None:

@@ -21,6 +21,7 @@ from antiphon_operator.operate.metrics import Metrics
 from antiphon_operator.operate.reconciling import Reconciler
 from antiphon_operator.operate.voices import Voices
 from antiphon_operator.operate.world import Key, World
+from antiphon_operator.rendering.group_stages import takes_sessions
 from antiphon_operator.rendering.plan import AgentPlan
 
 log = logging.getLogger(__name__)
@@ -117,12 +118,14 @@ class ControlLoop:
         return found
 
     def _watched(self, key: Key, plan: AgentPlan) -> WatchedAgent:
+        resolution = plan.resolution
         return WatchedAgent(
             key=key,
             pods=tuple(WatchedPod(address, report) for address, report in self._voices.known(key)),
             replicas={group.group.name: group.replicas for group in plan.groups},
-            objectives=plan.resolution.objectives,
-            stages=tuple(resolved.stage for resolved in plan.resolution.stages),
+            objectives=resolution.objectives,
+            stages=tuple(resolved.stage for resolved in resolution.stages),
+            entries=frozenset(group.name for group in resolution.groups if takes_sessions(group, resolution)),
         )
 
     def _hand_on(self, key: Key, subject: Subject, thought: Thought) -> None:

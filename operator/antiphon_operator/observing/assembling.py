@@ -12,7 +12,7 @@ from antiphon_operator.observing.settings import PrometheusSettings
 from antiphon_operator.observing.trust import unseen
 from antiphon_operator.observing.watched import WatchedAgent, pod_seen, turn_of, window_seconds
 from antiphon_operator.observing.windows import Grown
-from antiphon_policies.seeing.observation import Measured, Observation, PodSeen, StageWork
+from antiphon_policies.seeing.observation import Measured, Observation, PodSeen, Source, StageWork
 
 _MOST_ERRORS = 8
 _SETTINGS = PrometheusSettings()
@@ -20,7 +20,7 @@ _SETTINGS = PrometheusSettings()
 
 def unknown(agent: WatchedAgent, now: float, clock_seconds: float, errors: Sequence[str]) -> Observation:
     """Nothing but what the pods' control states tell."""
-    return Observation(now, "none", pods_of(agent, clock_seconds), replicas=agent.replicas, errors=_told(agent, errors))
+    return _nothing_but(agent, "none", pods_of(agent, clock_seconds), now, _told(agent, errors))
 
 
 def from_scrape(
@@ -30,11 +30,12 @@ def from_scrape(
     rates = scraped.windows.grown(_SETTINGS.rate_seconds)
     age, problems = scraped.age_seconds, _told(agent, [*errors, *scraped.problems])
     if rates is None:
-        return Observation(now, "scrape", pods, replicas=agent.replicas, errors=problems)
+        return _nothing_but(agent, "scrape", pods, now, problems)
     return Observation(
         at=now,
         source="scrape",
         pods=pods,
+        entries=agent.entries,
         replicas=agent.replicas,
         measured=_measured(agent, {window: scraped.windows.grown(window) for window in _windows(agent)}, age),
         recent=_scraped_recent(agent, scraped),
@@ -66,6 +67,7 @@ def from_prometheus(
         at=now,
         source="prometheus",
         pods=pods_of(agent, clock_seconds, look.freshness.gpu_utilisation[agent.key]),
+        entries=agent.entries,
         replicas=agent.replicas,
         measured=_measured(
             agent,
@@ -90,6 +92,12 @@ def pods_of(
 
 
 # --- inside ------------------------------------------------------------------------------------------------------------
+
+
+def _nothing_but(
+    agent: WatchedAgent, source: Source, pods: tuple[PodSeen, ...], now: float, errors: tuple[str, ...]
+) -> Observation:
+    return Observation(now, source, pods, entries=agent.entries, replicas=agent.replicas, errors=errors)
 
 
 def _windows(agent: WatchedAgent) -> set[float]:

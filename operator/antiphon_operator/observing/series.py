@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from antiphon_crds.stages import Indicator, Stage
 
 What = Literal[
-    "turn", "response", "stage", "bargeIn", "sessionStart",
+    "turn", "response", "result", "overhead", "stage", "bargeIn", "sessionStart",
     "sessions", "rejected", "ended", "turns", "answers", "frames", "missedFrames",
     "batches", "steps", "waits",
 ]  # fmt: skip
@@ -33,6 +33,8 @@ class Family:
 FAMILIES: tuple[Family, ...] = (
     Family("turn", "antiphon_turn_e2e_seconds", "histogram", (), ("emulated",)),
     Family("response", "antiphon_turn_response_seconds", "histogram", (), ("emulated",)),
+    Family("result", "antiphon_result_seconds", "histogram", (), ("emulated",)),
+    Family("overhead", "antiphon_overhead_seconds", "histogram", (), ("emulated",)),
     Family("stage", "antiphon_stage_seconds", "histogram", ("stage",), ("model", "variant", "emulated")),
     Family("bargeIn", "antiphon_barge_in_stop_seconds", "histogram"),
     Family("sessionStart", "antiphon_session_start_seconds", "histogram"),
@@ -53,13 +55,15 @@ DURATIONS: Mapping[Indicator, What] = {
     "turn": "turn",
     "mouthToEar": "turn",
     "response": "response",
+    "result": "result",
+    "overhead": "overhead",
     "stage": "stage",
     "bargeIn": "bargeIn",
     "sessionStart": "sessionStart",
 }
 """Indicators of latency, and the histogram that has them."""
-UNMEASURED: frozenset[Indicator] = frozenset({"result", "overhead", "frameRate", "recovery"})
-"""Indicators of which the runtime has no metric."""
+UNMEASURED: frozenset[Indicator] = frozenset({"frameRate", "recovery"})
+"""Indicators of which the runtime has no metric; recovery is judged from the other objectives."""
 
 
 @dataclass(frozen=True, slots=True)

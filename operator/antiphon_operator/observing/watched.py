@@ -38,6 +38,8 @@ class WatchedAgent:
     objectives: tuple[EffectiveObjective, ...] = ()
     stages: tuple[Stage, ...] = ()
     """Of its pipeline."""
+    entries: frozenset[str] = frozenset()
+    """Groups in whose pods sessions live. Empty: all."""
 
     def reachable(self) -> list[PodAddress]:
         """Pods that can be asked."""
@@ -65,7 +67,7 @@ def turn_of(agent: WatchedAgent) -> What:
     return DURATIONS[next(about, "turn")]
 
 
-_OF_TURNS = ("turn", "mouthToEar", "response")
+_OF_TURNS = ("turn", "mouthToEar", "response", "result")
 
 
 def pod_seen(pod: WatchedPod, clock_seconds: float, gpu_utilisation: float | None) -> PodSeen:

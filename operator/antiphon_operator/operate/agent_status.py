@@ -14,6 +14,7 @@ from antiphon_operator.operate import reasons
 from antiphon_operator.operate.conditions import Verdict, condition_of, conditions, verdict
 from antiphon_operator.operate.judging import Judgement
 from antiphon_operator.operate.pod_troubles import Trouble, troubles
+from antiphon_operator.rendering.group_stages import takes_sessions
 from antiphon_operator.rendering.plan import GroupPlan
 
 
@@ -83,8 +84,8 @@ def agent_status(seen: Seen, now: str) -> Obj:
         "phase": _phase(seen, groups, verdicts[2], found),
         "conditions": conditions(verdicts, before.get("conditions") or (), generation, now),
         "ready": f"{sum(group.ready_replicas for group in groups)}/{sum(group.replicas for group in groups)}",
-        "sessions": sum(group.sessions for group in groups),
-        "capacity": sum(group.capacity for group in groups),
+        "sessions": sum(group.sessions for group in _entries(seen, groups)),
+        "capacity": sum(group.capacity for group in _entries(seen, groups)),
         "endpoint": endpoint(seen.agent, seen.cluster_domain),
         "groups": [group.to_manifest() for group in groups],
     }
@@ -217,7 +218,7 @@ def _ready(seen: Seen, groups: Sequence[GroupStatus], found: Sequence[Trouble]) 
 
 def _held_back(seen: Seen) -> bool:
     """It is not becoming what it is wanted to be."""
-    return seen.judgement.plan is None or seen.judgement.accepted.reason is not reasons.VALID
+    return seen.judgement.plan is None or not seen.judgement.is_accepted
 
 
 def _needed(seen: Seen, groups: Sequence[GroupStatus]) -> list[GroupStatus]:
@@ -285,6 +286,15 @@ def _tuned(seen: Seen) -> Verdict:
     return verdict(reasons.SETTLED)
 
 
+def _entries(seen: Seen, groups: Sequence[GroupStatus]) -> list[GroupStatus]:
+    """Groups in whose pods sessions live; the others work for these sessions, and hold none beside them."""
+    resolution = seen.judgement.resolution
+    if resolution is None:
+        return list(groups)
+    entries = {group.name for group in resolution.groups if takes_sessions(group, resolution)}
+    return [group for group in groups if group.name in entries]
+
+
 def _phase(seen: Seen, groups: Sequence[GroupStatus], ready: Verdict, found: Sequence[Trouble]) -> str:
     if ready.reason is reasons.GOING:
         return "Draining"
@@ -293,7 +303,7 @@ def _phase(seen: Seen, groups: Sequence[GroupStatus], ready: Verdict, found: Seq
     if ready.reason is reasons.SERVING:
         failing = bool(found) and any(group.ready_replicas < group.replicas for group in groups)
         return "Degraded" if _held_back(seen) or failing else "Ready"
-    if seen.judgement.accepted.reason is not reasons.VALID:
+    if not seen.judgement.is_accepted:
         return "Invalid"
     if seen.judgement.plan is None or ready.reason is reasons.UNSCHEDULABLE:
         return "Pending"

@@ -83,6 +83,6 @@ def _known(seen: Observation, history: History) -> float | None:
 
 def _fullest(facts: AgentFacts, seen: Observation, serving: Mapping[str, int]) -> float:
     """As many sessions as there would be if every pod had as many as the fullest: old calls stay where they are."""
-    entry = facts.groups[0].name if facts.groups else ""
+    entry = facts.entry
     counts = [pod.sessions for pod in seen.pods if pod.group == entry and pod.ready and pod.sessions is not None]
     return float(max(counts, default=0) * max(1, serving.get(entry, 1)))

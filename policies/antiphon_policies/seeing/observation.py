@@ -84,6 +84,9 @@ class Observation:
     source: Source = "none"
     pods: tuple[PodSeen, ...] = ()
     """As Kubernetes knows them; what metrics tell of others is left out."""
+    entries: frozenset[str] = frozenset()
+    """Groups in whose pods calls have their sessions: the one that callers reach, and those that take its overflow. What a
+    pod of another group tells is work for these sessions. Empty: all groups."""
     replicas: Mapping[str, int] = field(default_factory=dict)
     """That each group is wanted to have now."""
     measured: Mapping[str, Measured] = field(default_factory=dict)
@@ -102,8 +105,9 @@ class Observation:
 
     @property
     def sessions(self) -> int | None:
-        """Live ones of all pods. None where a ready pod did not tell."""
-        told = [pod.sessions for pod in self.pods if pod.ready or pod.sessions is not None]
+        """Live calls, those of pods that are going among them. None where a ready pod of an entry did not tell."""
+        entries = [pod for pod in self.pods if not self.entries or pod.group in self.entries]
+        told = [pod.sessions for pod in entries if pod.ready or pod.sessions is not None]
         if not told or any(count is None for count in told):
             return None
         return sum(count for count in told if count is not None)

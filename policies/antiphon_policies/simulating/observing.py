@@ -50,6 +50,7 @@ class Eye:
         self, facts: AgentFacts, scene: Scene, ledger: Ledger, groups: Mapping[str, Group], speeds: Speeds
     ) -> None:
         self._facts, self._scene, self._ledger, self._groups, self._speeds = facts, scene, ledger, groups, speeds
+        self._entries = frozenset((facts.entry,))
         recent = "response" if promise_of(facts).response else "turn"
         counted = {
             _INDICATORS[one.objective.indicator] for one in facts.objectives if one.objective.indicator in _INDICATORS
@@ -177,13 +178,15 @@ class Eye:
         self._heard = heard = new or self._heard
         at, replicas = self._scene.begins_at + now, {name: group.wanted for name, group in self._groups.items()}
         if heard is None or now - heard.at > self._scene.kept_seconds:
-            return Observation(at=at, pods=tuple(self._pods_unheard()), replicas=replicas, errors=(_UNHEARD,))
+            pods = tuple(self._pods_unheard())
+            return Observation(at=at, pods=pods, entries=self._entries, replicas=replicas, errors=(_UNHEARD,))
         age, is_fresh = now - heard.at + heard.skew, heard is new
         offered, rejected, turns = heard.rates if is_fresh else _UNKNOWN
         return Observation(
             at=at,
             source="simulator",
             pods=tuple(self._pods_heard(heard, age)),
+            entries=self._entries,
             replicas=replicas,
             measured={name: _aged(one, age) for name, one in heard.measured.items()},
             recent=_aged(heard.recent, age),

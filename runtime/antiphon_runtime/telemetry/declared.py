@@ -63,6 +63,19 @@ _TURNS = (
         "emulated",
         buckets=TURN_BUCKETS,
     ),
+    _seconds(
+        "result",
+        "Of an agent that only listens: from the end of a turn's audio to its words sent, and its speakers where they are"
+        " told apart.",
+        "emulated",
+    ),
+    _seconds(
+        "overhead",
+        "Time from the decision that the turn is over to the first audio, or to the result sent, in which no model was"
+        " waited for. Waiting for a place in a model's batch is waiting for the model.",
+        "emulated",
+        buckets=LAG_BUCKETS,
+    ),
     _seconds("turn_transcription_delay", "From the user's last speech to the final transcript.", "emulated"),
     _seconds("turn_eou_delay", "From the user's last speech to the decision that the turn is over.", "emulated"),
     _seconds("llm_ttft", "From asking the model for the answer to its first token.", *_RUNS),

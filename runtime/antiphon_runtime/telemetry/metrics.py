@@ -17,6 +17,8 @@ from antiphon_runtime.telemetry.stage_metrics import StageMetrics
 from antiphon_runtime.turns.timeline import Timeline
 from antiphon_runtime.voice.listener import InterruptionKind, TurnResult
 
+_OVERHEAD = "overhead"
+"""Of turns and of results in one histogram: an agent has the ones or the others."""
 _STAGE_OF_PART: tuple[tuple[str, Stage], ...] = (("llm_", "llm"), ("tts_", "tts"))
 
 
@@ -135,9 +137,9 @@ class Metrics:
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _turn_part(self, name: str, seconds: float, runs: dict[Stage, Runs], emulated: str) -> None:
-        histogram = self._instruments.histogram(f"{name}_seconds")
+        histogram = self._instruments.histogram(f"{_OVERHEAD if name.endswith(_OVERHEAD) else name}_seconds")
         stage = next((stage for prefix, stage in _STAGE_OF_PART if name.startswith(prefix)), None)
-        if name.startswith("turn_"):
+        if name.startswith(("turn_", "result")):
             histogram.labels(emulated).observe(seconds)
         elif stage is None:
             histogram.observe(seconds)

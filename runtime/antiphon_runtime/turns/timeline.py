@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain
+from typing import TypeAlias
 
 
 class Anchor(StrEnum):
@@ -11,6 +13,8 @@ class Anchor(StrEnum):
 
     USER_STOPPED = "t_ue"
     """The user's last speech: the detected stop less the silence that was waited for."""
+    HEARING_ASKED = "hearing_asked"
+    """The whole turn was given to be recognised, or what was recognised ahead was taken for it."""
     FINAL_TRANSCRIPT = "t_final"
     DECIDED = "t_dec"
     """The turn was judged to be over."""
@@ -24,12 +28,19 @@ class Anchor(StrEnum):
     """The voice was asked for the first clause."""
     FIRST_SOUND = "first_sound"
     """Its first piece came, silence or not."""
+    SOUND_MADE = "sound_made"
+    """The voice's first piece that can be heard came."""
     FIRST_AUDIBLE = "t_a"
     """The first audio that can be heard was sent."""
     BARGE_IN = "barge_in"
     """The user began to speak over the agent."""
     LAST_SENT = "last_sent"
     """The last audio of the answer that was broken off was sent."""
+    SPEAKERS_ASKED = "speakers_asked"
+    """Of who only listens: it is asked who spoke, where speakers are told apart."""
+    SPEAKERS_KNOWN = "speakers_known"
+    RESULT_SENT = "t_r"
+    """Who only listens has told what was said, and who said it."""
 
 
 _SPANS: dict[str, tuple[Anchor, Anchor]] = {
@@ -41,9 +52,20 @@ _SPANS: dict[str, tuple[Anchor, Anchor]] = {
     "llm_first_sentence": (Anchor.ANSWER_ASKED, Anchor.FIRST_SENTENCE),
     "tts_ttfb": (Anchor.SPEECH_ASKED, Anchor.FIRST_SOUND),
     "barge_in_stop": (Anchor.BARGE_IN, Anchor.LAST_SENT),
+    "result": (Anchor.DECIDED, Anchor.RESULT_SENT),
 }
 _NEVER_NEGATIVE = frozenset({"turn_response"})
 """Spans that are 0 where the second anchor came first: an answer begun ahead may be heard as soon as the turn is over."""
+_Models: TypeAlias = tuple[tuple[Anchor, Anchor], ...]
+_HEARING: _Models = ((Anchor.HEARING_ASKED, Anchor.FINAL_TRANSCRIPT),)
+_OVERHEADS: dict[str, tuple[Anchor, _Models]] = {
+    "turn_overhead": (
+        Anchor.FIRST_AUDIBLE,
+        (*_HEARING, (Anchor.ANSWER_ASKED, Anchor.FIRST_SENTENCE), (Anchor.SPEECH_ASKED, Anchor.SOUND_MADE)),
+    ),
+    "result_overhead": (Anchor.RESULT_SENT, (*_HEARING, (Anchor.SPEAKERS_ASKED, Anchor.SPEAKERS_KNOWN))),
+}
+"""Times since the decision in which no model was waited for: until when, and when models were."""
 
 
 @dataclass(slots=True)
@@ -76,6 +98,7 @@ class Timeline:
     def metrics(self) -> dict[str, float]:
         """Seconds by the metric's name without prefix. A missing anchor, or an order that cannot be, gives nothing."""
         found = {name: self._span(name) for name in _SPANS}
+        found |= {name: self._outside(end, models) for name, (end, models) in _OVERHEADS.items()}
         first_sound = found["tts_ttfb"]
         if first_sound is not None and self.leading_silence_seconds is not None:
             found["tts_ttfa"] = first_sound + self.leading_silence_seconds
@@ -89,3 +112,16 @@ class Timeline:
         if seconds < 0:
             return 0.0 if name in _NEVER_NEGATIVE else None
         return seconds
+
+    def _outside(self, end: Anchor, models: _Models) -> float | None:
+        """Models may work at the same time; what they did before the decision does not count."""
+        if any(anchor not in self._at for anchor in (Anchor.DECIDED, end, *chain(*models))):
+            return None
+        waits = sorted((self._at[asked], self._at[came]) for asked, came in models)
+        if any(came < asked for asked, came in waits):
+            return None
+        until, ends_at, outside = self._at[Anchor.DECIDED], self._at[end], 0.0
+        for asked, came in waits:
+            outside += max(0.0, min(asked, ends_at) - until)
+            until = max(until, came)
+        return outside + max(0.0, ends_at - until)

@@ -189,6 +189,7 @@ class Draft:
         """Samples of silence so far; notes how long it was once a sound is found."""
         sounds = np.flatnonzero(np.abs(samples) >= AUDIBLE)
         if sounds.size:
+            self._mark(Anchor.SOUND_MADE)
             made = (silent + int(sounds[0])) / rate
             self.leading_silence_seconds = min(made, KEPT_MS / 1000) if self._trims else made
         return silent + len(samples)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from antiphon_runtime.diarizing.joining import SpokenSegment
 from antiphon_runtime.engines.protocols import HEARD_RATE, Samples, Transcript
 from antiphon_runtime.realtime.actions import AudioCommitted, AudioGiven, Reply
 from antiphon_runtime.turns.timeline import Anchor, Timeline
@@ -78,12 +79,17 @@ class HearingOut:
         self, committed: AudioCommitted, turn: Turn, speculation: Speculation | None, *, respond: bool
     ) -> None:
         try:
-            heard = await self._final(committed, speculation)
+            heard = await self._final(committed, turn, speculation)
             if heard is None:
+                if self._only_listens and self._recognition is not None:
+                    self._room.listener.turn(turn.timeline, "failed")
                 return
             text = heard.text.strip()
             turn.timeline.mark(Anchor.FINAL_TRANSCRIPT, asyncio.get_running_loop().time())
             self._tell_text(committed.item_id, text)
+            if self._only_listens:
+                await self._end_listening(committed, turn, heard)
+                return
             if self._tells_speakers:
                 self._room.tasks.start(self._tell_speakers(committed, heard), "speakers of a turn")
             if not text:
@@ -95,11 +101,27 @@ class HearingOut:
             if speculation is not None:
                 await speculation.drop(self._room.listener)
 
+    async def _end_listening(self, committed: AudioCommitted, turn: Turn, heard: Transcript) -> None:
+        """Nobody answers: the turn is over when all that is known of it has been told."""
+        clock, timeline = asyncio.get_running_loop().time, turn.timeline
+        timeline.mark(Anchor.SPEAKERS_ASKED, clock())
+        said = await self._who_said(committed, heard) if self._tells_speakers else []
+        timeline.mark(Anchor.SPEAKERS_KNOWN, clock())
+        self._tell_segments(committed.item_id, said)
+        timeline.mark(Anchor.RESULT_SENT, clock())
+        self._room.listener.turn(turn.timeline, "completed" if heard.text.strip() else "empty")
+
     async def _tell_speakers(self, committed: AudioCommitted, heard: Transcript) -> None:
+        self._tell_segments(committed.item_id, await self._who_said(committed, heard))
+
+    async def _who_said(self, committed: AudioCommitted, heard: Transcript) -> list[SpokenSegment]:
         assert self._speakers is not None  # noqa: S101 (asked before)
-        for said in await self._speakers.segments(heard, committed.start_ms, committed.end_ms):
+        return await self._speakers.segments(heard, committed.start_ms, committed.end_ms)
+
+    def _tell_segments(self, item_id: str, segments: Sequence[SpokenSegment]) -> None:
+        for said in segments:
             events = self._room.protocol.turns.transcript_segment(
-                committed.item_id,
+                item_id,
                 speaker=said.speaker,
                 text=said.text,
                 start_seconds=said.start_seconds,
@@ -107,13 +129,14 @@ class HearingOut:
             )
             self._room.take(Reply(events))
 
-    async def _final(self, committed: AudioCommitted, speculation: Speculation | None) -> Transcript | None:
+    async def _final(self, committed: AudioCommitted, turn: Turn, speculation: Speculation | None) -> Transcript | None:
         """None: it could not be recognised, and the client has been told."""
         turns = self._room.protocol.turns
         if self._recognition is None:
             self._room.take(Reply(turns.transcript_failed(committed.item_id, *_NO_ASR)))
             return None
         try:
+            turn.timeline.mark(Anchor.HEARING_ASKED, asyncio.get_running_loop().time())
             return await self._transcript(committed, speculation)
         except Exception as error:
             self._room.take(Reply(turns.transcript_failed(committed.item_id, *code_and_message(error))))
@@ -124,6 +147,10 @@ class HearingOut:
             with suppress(Exception):  # then it is heard anew
                 return await speculation.take(self._room.listener)
         return await self.transcribe(committed.samples, committed.start_ms, final=True)
+
+    @property
+    def _only_listens(self) -> bool:
+        return self._room.answers.cast.llm is None
 
     @property
     def _tells_speakers(self) -> bool:

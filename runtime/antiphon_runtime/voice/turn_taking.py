@@ -78,7 +78,10 @@ class TurnTaking:
         """The client ended the turn itself."""
         self.clear()
         self._timeline = Timeline()
-        self._timeline.mark(Anchor.USER_STOPPED, asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        self._timeline.mark(Anchor.USER_STOPPED, now)
+        if self._room.answers.cast.llm is None:
+            self._timeline.mark(Anchor.DECIDED, now)  # an answer waits for the client to ask; a result waits for nobody
         self._turn = Turn(self._timeline)
         self._hearing_out.turn(committed, self._turn, None, respond=False)
 

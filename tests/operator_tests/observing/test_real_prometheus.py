@@ -33,6 +33,8 @@ OBJECTIVES = (
     objective("turn", "turn", window="1m"),
     objective("response", "response", window="1m"),
     objective("asr", "stage", stage="asr", window="1m"),
+    objective("result", "result", window="1m"),
+    objective("overhead", "overhead", window="1m"),
     objective("refused", "rejectedSessions", window="1m"),
     objective("failed", "failedTurns", window="1m"),
 )
@@ -132,11 +134,13 @@ def test_it_is_believed_while_it_scrapes_and_replaced_while_it_does_not(tmp_path
 
 
 def talk(pod: VoicePod) -> None:
-    """20 turns of which one is slow, one failed; 4 sessions of which one is refused; 4 items in 2 batches."""
+    """20 turns of which one is slow, one failed; 10 results of which one is slow; 4 sessions of which one is refused; 4
+    items in 2 batches."""
     pod.batch(3, seconds=0.06, wait=0.02)
     pod.batch(1, seconds=0.03, wait=0.0)
     pod.turns(*[0.42] * 18, 0.93, decided=0.3)
     pod.turns(0.42, decided=0.3, result="failed")
+    pod.results(*[0.09] * 9, 0.45, overhead=0.004)
     for _ in range(3):
         pod.metrics.session_started(0.01)
     pod.metrics.session_rejected("full")
@@ -153,7 +157,14 @@ def assert_like_what_was_said(seen: Observation) -> None:
     assert turn.quantile(0.5) == pytest.approx(426, abs=2)
     assert response.mean == pytest.approx(145.5)
     assert asr.mean == pytest.approx((3 * 80 + 30) / 4)
-    for name, share in (("refused", 1 / 4), ("failed", 1 / 20)):
+    result, overhead = (seen.measured[name].durations for name in ("result", "overhead"))
+    assert result is not None
+    assert overhead is not None
+    assert result.share_within(100) == pytest.approx(0.9)
+    assert result.mean == pytest.approx(126)
+    assert overhead.share_within(5) == 1.0
+    assert overhead.mean == pytest.approx(4)
+    for name, share in (("refused", 1 / 4), ("failed", 1 / 30)):
         counted = seen.measured[name]
         assert counted.part is not None
         assert counted.whole

@@ -95,6 +95,21 @@ def test_control_states_are_told_with_their_age() -> None:
     asyncio.run(scenario())
 
 
+def test_only_pods_in_which_sessions_live_are_asked_for_them() -> None:
+    async def scenario() -> None:
+        one, behind = VoicePod(), VoicePod()
+        async with eyes(one, behind) as looking:
+            entry, other = agent(one, behind, heard_at=looking.clock.seconds, sessions=3).pods
+            worker = replace(other, address=replace(other.address, group="brain"))
+            silent = replace(worker, report=None)
+            watched = replace(agent(), pods=(entry, silent), entries=frozenset({"main"}))
+            assert [(await looking.look(watched)).sessions for _ in range(2)] == [3, 3]
+            assert (await looking.look(replace(watched, pods=(entry, worker)))).sessions == 3
+            assert (await looking.look(replace(watched, pods=(entry, worker), entries=frozenset()))).sessions == 6
+
+    asyncio.run(scenario())
+
+
 def _status(code: int) -> Callable[[str], web.StreamResponse]:
     return lambda _page: web.Response(status=code, headers={"Retry-After": "5"})
 

@@ -87,6 +87,23 @@ def test_time_in_a_stage_has_the_waiting_in_it() -> None:
     assert durations_ms(series_of(pod), "stage", ("tts",)) is None
 
 
+def test_results_and_what_models_have_no_part_in() -> None:
+    pod = VoicePod()
+    pod.results(*[0.09] * 98, 0.35, 0.35, overhead=0.004)
+    series = series_of(pod)
+    result = measured(objective("result", "result").objective, series, 1.0, 60.0)
+    overhead = measured(objective("overhead", "overhead", percentile=99, target_ms=10).objective, series, 1.0, 60.0)
+    assert result is not None
+    assert overhead is not None
+    assert result.durations is not None
+    assert overhead.durations is not None
+    assert (result.durations.count, overhead.durations.count) == (100, 100)
+    assert result.durations.mean == pytest.approx(95.2)
+    assert result.durations.share_within(100) == pytest.approx(0.98)
+    assert overhead.durations.mean == pytest.approx(4.0)
+    assert overhead.durations.share_within(10) == 1.0
+
+
 def test_shares_of_sessions_and_turns() -> None:
     pod = VoicePod()
     for _ in range(9):
@@ -123,8 +140,14 @@ def test_what_was_not_seen_is_unknown() -> None:
 def test_what_is_recent_counts_as_the_agents_own_objective() -> None:
     pod = VoicePod()
     pod.turns(0.8, decided=0.7)
+    pod.results(0.09)
     series = series_of(pod)
-    for objectives, mean in (([], 800), ([objective("a", "response")], 100), ([objective("a", "bargeIn")], 800)):
+    for objectives, mean in (
+        ([], 800),
+        ([objective("a", "response")], 100),
+        ([objective("a", "bargeIn")], 800),
+        ([objective("a", "result")], 90),
+    ):
         found = recent(turn_of(agent(objectives=objectives)), series, 0.0, 30.0)
         assert found is not None
         assert found.durations is not None

@@ -38,8 +38,14 @@ def _pod(**status: Any) -> Obj:
     return {"metadata": {"name": "hello-world-main-x", "namespace": "default"}, "status": status}
 
 
-def _seen(deployment: Obj | None = None, policies: bool = True, status: Obj | None = None, **more: Any) -> Seen:
-    agent = agent_with(example_agents()["hello-world"])
+def _seen(
+    deployment: Obj | None = None,
+    policies: bool = True,
+    status: Obj | None = None,
+    spec: Obj | None = None,
+    **more: Any,
+) -> Seen:
+    agent = agent_with(example_agents()["hello-world"], **(spec or {}))
     catalog = example_catalog() if policies else replace(example_catalog(), policies={})
     view = ClusterView(nodes=(), pools={}, slices=(), serves_dra=False, namespace="default")
     kids = [(DEPLOYMENTS, deployment)] if deployment else []
@@ -223,3 +229,11 @@ def test_decisions_are_events_and_so_is_what_was_taken_back() -> None:
     (undone,) = news(made, taken)
     assert (undone.kind, undone.reason) == ("Warning", "RolledBack")
     assert not list(news(made, made))
+
+
+def test_sessions_live_in_the_group_that_callers_reach() -> None:
+    groups = [{"name": "main", "stages": ["vad", "asr", "tts"]}, {"name": "brain", "stages": ["llm"]}]
+    heard = {"main": Heard(3, 10), "brain": Heard(0, 40)}
+    status = agent_status(_seen(_deployment(), spec={"placement": {"groups": groups}}, heard=heard), NOW)
+    assert [(group["name"], group["capacity"]) for group in status["groups"]] == [("main", 10), ("brain", 40)]
+    assert (status["sessions"], status["capacity"]) == (3, 10)

@@ -11,7 +11,7 @@ import pytest
 from simulated_agents import Scripted, a_setting, an_agent
 
 from antiphon_policies.facts import AgentFacts, GroupFacts
-from antiphon_policies.seeing.observation import Observation
+from antiphon_policies.seeing.observation import Observation, PodSeen
 from antiphon_policies.simulating import traces
 from antiphon_policies.simulating.runs import Run
 from antiphon_policies.simulating.scene import (
@@ -74,6 +74,45 @@ def test_pods_tell_their_sessions_and_settings() -> None:
     assert {pod.capacity for pod in pods} == {60}
     assert {(pod.stages["llm"].variant, pod.stages["llm"].cap) for pod in pods} == {("fp16", 8)}
     assert all(0.1 < (pod.gpu_utilisation or 0) < 0.9 for pod in pods)
+
+
+def of_two_groups() -> AgentFacts:
+    facts = an_agent()
+    first, *others = facts.stages
+    return replace(
+        facts,
+        stages=(first, *(replace(stage, group="behind") for stage in others)),
+        groups=(*facts.groups, GroupFacts("behind", 1, 8)),
+    )
+
+
+def test_a_call_that_several_groups_work_for_is_seen_once() -> None:
+    facts, watcher = of_two_groups(), Scripted(lambda _, current: current)
+    seconds, start = 300.0, replace(a_setting(2), replicas={"main": 2, "behind": 3})
+    trace = traces.diurnal(seconds, np.random.default_rng(3), low=40, high=40)
+    scene = Scene(trace, start, seconds, step_seconds=1.0)
+    run = simulate(facts, scene, watcher, np.random.default_rng(1))
+    live = {moment.at: moment.sessions for moment in run.moments}
+    assert [one.sessions for one in watcher.seen] == [live[one.at - scene.delay_seconds] for one in watcher.seen]
+    last = watcher.seen[-1]
+    assert sum(pod.sessions or 0 for pod in last.pods) == 2 * (last.sessions or 0)
+
+
+def test_calls_of_pods_that_are_going_are_seen() -> None:
+    facts = of_two_groups()
+    start = replace(a_setting(3), replicas={"main": 3, "behind": 1})
+    watcher = Scripted(lambda _, current: replace(current, replicas={"main": 1, "behind": 1}))
+    run = simulate(facts, Scene(traces.constant(30), start, 60.0), watcher, np.random.default_rng(1))
+    last = watcher.seen[-1]
+    assert [pod.going for pod in last.pods if pod.group == "main"].count(True) == 2
+    assert last.sessions == run.live == 30
+
+
+def test_who_works_for_a_call_may_be_silent_about_it() -> None:
+    told = (PodSeen("main-0", "main", True, sessions=3), PodSeen("behind-0", "behind", True))
+    assert Observation(0.0, pods=told, entries=frozenset(("main",))).sessions == 3
+    assert Observation(0.0, pods=told).sessions is None
+    assert Observation(0.0, pods=told, entries=frozenset(("behind",))).sessions is None
 
 
 def test_work_is_told_once_and_adds_up_to_all_calls() -> None:

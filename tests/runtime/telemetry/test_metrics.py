@@ -175,7 +175,10 @@ def test_a_turn_goes_to_the_variants_in_force() -> None:
     metrics.observer("tts", "voice", variant(), emulated=False)
     metrics.turn(whole_turn(), "completed")
     found = values(metrics)
-    assert found["turn_e2e_seconds_sum"] == {("false",): pytest.approx(0.8)}
+    assert found["turn_e2e_seconds_sum"] == {("false",): pytest.approx(1.0)}
+    assert found["overhead_seconds_count"] == {("false",): 2}
+    assert found["overhead_seconds_sum"] == {("false",): pytest.approx(0.3 + 1.1)}
+    assert found["result_seconds_sum"] == {("false",): pytest.approx(1.2)}
     assert found["llm_ttft_seconds_sum"] == {("llm", "writer", "q4", "false"): pytest.approx(0.1)}
     assert found["tts_ttfa_seconds_sum"] == {("tts", "voice", "small", "false"): pytest.approx(0.12)}
     assert found["barge_in_stop_seconds_sum"] == {(): pytest.approx(0.1)}

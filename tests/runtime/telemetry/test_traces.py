@@ -57,7 +57,8 @@ def timeline(at: dict[Anchor, float]) -> Timeline:
 
 def whole_turn() -> Timeline:
     order = {anchor: float(number) for number, anchor in enumerate(Anchor)}
-    return timeline({anchor: at for anchor, at in order.items() if anchor not in (Anchor.BARGE_IN, Anchor.LAST_SENT)})
+    of_others = (Anchor.BARGE_IN, Anchor.LAST_SENT, Anchor.SPEAKERS_ASKED, Anchor.SPEAKERS_KNOWN, Anchor.RESULT_SENT)
+    return timeline({anchor: at for anchor, at in order.items() if anchor not in of_others})
 
 
 def said(attributes: Any) -> dict[str, str | int | float | bool]:
@@ -88,11 +89,11 @@ def test_a_whole_turn_is_one_trace_with_the_times_of_its_parts() -> None:
         for name, span in spans.items()
     }
     assert times == {
-        "turn": (pytest.approx(0), pytest.approx(8)),
-        "endpointing": (pytest.approx(0), pytest.approx(2)),
-        "recognition": (pytest.approx(0), pytest.approx(1)),
-        "answer": (pytest.approx(3), pytest.approx(5)),
-        "speech": (pytest.approx(6), pytest.approx(8)),
+        "turn": (pytest.approx(0), pytest.approx(10)),
+        "endpointing": (pytest.approx(0), pytest.approx(3)),
+        "recognition": (pytest.approx(0), pytest.approx(2)),
+        "answer": (pytest.approx(4), pytest.approx(6)),
+        "speech": (pytest.approx(7), pytest.approx(10)),
     }
     assert {span.trace_id for span in spans.values()} == {spans["turn"].trace_id}
     assert {span.parent_span_id for name, span in spans.items() if name != "turn"} == {spans["turn"].span_id}
@@ -123,7 +124,8 @@ def test_it_says_who_made_the_turn_and_how_fast() -> None:
         "completed",
         "speech",
     )
-    assert turn["antiphon.turn_e2e_seconds"] == 8.0
+    assert turn["antiphon.turn_e2e_seconds"] == 10.0
+    assert turn["antiphon.turn_overhead_seconds"] == 3.0
     resource = said(collector.resources[0].resource.attributes)
     assert (resource["service.name"], resource["service.namespace"], resource["antiphon.group"]) == (
         "concierge",

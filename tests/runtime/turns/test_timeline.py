@@ -22,16 +22,62 @@ def test_a_whole_turn() -> None:
     timeline = _timeline({anchor: float(number) for number, anchor in enumerate(Anchor)})
     timeline.leading_silence_seconds = 0.25
     assert timeline.metrics() == {
-        "turn_e2e": 8.0,
-        "turn_response": 6.0,
-        "turn_transcription_delay": 1.0,
-        "turn_eou_delay": 2.0,
+        "turn_e2e": 10.0,
+        "turn_response": 7.0,
+        "turn_transcription_delay": 2.0,
+        "turn_eou_delay": 3.0,
         "llm_ttft": 1.0,
         "llm_first_sentence": 2.0,
         "tts_ttfb": 1.0,
         "tts_ttfa": 1.25,
         "barge_in_stop": 1.0,
+        "result": 12.0,
+        "turn_overhead": 3.0,
+        "result_overhead": 11.0,
     }
+
+
+def _spoken(asr: tuple[float, float], llm: tuple[float, float], tts: tuple[float, float], heard: float) -> Timeline:
+    """Decided at 1 s."""
+    anchors = (
+        (Anchor.HEARING_ASKED, Anchor.FINAL_TRANSCRIPT),
+        (Anchor.ANSWER_ASKED, Anchor.FIRST_SENTENCE),
+        (Anchor.SPEECH_ASKED, Anchor.SOUND_MADE),
+    )
+    pairs = zip(anchors, (asr, llm, tts), strict=True)
+    at = {anchor: seconds for names, times in pairs for anchor, seconds in zip(names, times, strict=True)}
+    return _timeline({Anchor.DECIDED: 1.0, Anchor.FIRST_AUDIBLE: heard, **at})
+
+
+@pytest.mark.parametrize(
+    ("timeline", "overhead"),
+    [
+        (_spoken((1.01, 1.2), (1.23, 1.5), (1.5, 1.6), 1.61), 0.05),
+        (_spoken((1.0, 1.5), (0.8, 1.2), (1.1, 1.4), 1.6), 0.1),  # models that work side by side count once
+        (_spoken((1.0, 1.0), (0.5, 0.7), (0.7, 0.9), 1.004), 0.004),  # all was begun ahead
+        (_spoken((1.0, 1.3), (1.3, 1.2), (1.2, 1.4), 1.6), None),  # an order that can't be
+        (_spoken((1.0, 1.2), (1.2, 1.4), (1.4, 1.6), 0.9), 0.0),  # heard before it was decided
+    ],
+)
+def test_overhead_is_what_no_model_was_waited_for(timeline: Timeline, overhead: float | None) -> None:
+    found = timeline.metrics().get("turn_overhead")
+    assert found == (None if overhead is None else pytest.approx(overhead))
+    assert "result_overhead" not in timeline.metrics()
+
+
+def test_a_result_and_its_overhead() -> None:
+    marks = {
+        Anchor.USER_STOPPED: 0.5,
+        Anchor.DECIDED: 1.0,
+        Anchor.HEARING_ASKED: 1.002,
+        Anchor.FINAL_TRANSCRIPT: 1.1,
+        Anchor.SPEAKERS_ASKED: 1.101,
+        Anchor.SPEAKERS_KNOWN: 1.2,
+        Anchor.RESULT_SENT: 1.203,
+    }
+    found = _timeline(marks).metrics()
+    assert [found["result"], found["result_overhead"]] == pytest.approx([0.203, 0.006])
+    assert "turn_overhead" not in found
 
 
 @given(moments)

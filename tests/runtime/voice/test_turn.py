@@ -223,3 +223,15 @@ async def test_metrics_have_the_anchors_in_their_order() -> None:
     assert len(times) == len(order)
     assert times == sorted(times)
     await world.close()
+
+
+@in_virtual_time
+async def test_overhead_is_what_is_left_of_a_response_without_its_models() -> None:
+    world = VoiceWorld(features=Features(speculative_asr=False, speculative_llm=False))
+    await world.say(1000)
+    await world.wait(3000)
+    metrics = world.heard.turns[0][0].metrics()
+    assert metrics["turn_response"] > 0.2
+    assert metrics["turn_overhead"] < 0.02
+    assert "result" not in metrics
+    await world.close()
