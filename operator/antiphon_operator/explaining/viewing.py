@@ -14,6 +14,7 @@ from antiphon_operator.explaining.operator_reach import Asked
 from antiphon_operator.explaining.sentences import decision_words, promise_words, subject
 from antiphon_operator.explaining.thoughts import HeldBack, Thoughts, Weighed
 from antiphon_operator.explaining.view import DoneView, ExplanationView, HeldView, PromiseView, SeenView, WeighedView
+from antiphon_operator.operate import reasons
 from antiphon_operator.telling import promises
 from antiphon_policies.objectives import effective_objectives, target_of
 from antiphon_policies.resolution import stages_of
@@ -43,7 +44,7 @@ def explanation_of(known: Known, last: int | None = None) -> ExplanationView:
         mode=known.policy.spec.guardrails.mode if known.policy else "",
         runs=list(_runs(known.status)),
         promises=list(_promises(known)),
-        seen=_seen(known, thoughts),
+        seen=_with_ignored(_seen(known, thoughts), known.status),
         asked_operator=thoughts is not None,
         not_asked=known.asked.why_not,
         plan=thoughts.plan.message if thoughts and thoughts.plan else "",
@@ -107,6 +108,16 @@ def _seen(known: Known, thoughts: Thoughts | None) -> SeenView:
         expected_sessions=expected,
         words=list(_seen_words(thoughts, status.capacity)),
     )
+
+
+def _with_ignored(seen: SeenView, status: VoiceAgentStatus) -> SeenView:
+    """With the traffic that the spec foretells and nothing is made ready for, as the operator says."""
+    ignored = [
+        f"Not followed: {condition.message}."
+        for condition in status.conditions
+        if (condition.type, condition.reason) == (reasons.ACCEPTED, reasons.TRAFFIC_NOT_FOLLOWED.name)
+    ]
+    return seen.model_copy(update={"words": [*seen.words, *ignored]})
 
 
 def _seen_words(thoughts: Thoughts, capacity: int | None) -> Iterator[str]:

@@ -20,7 +20,8 @@ from antiphon_operator.placing.place import ClusterView, place
 from antiphon_operator.placing.usage import surge
 from antiphon_operator.rendering.live_part import fitting, live_tuning
 from antiphon_operator.rendering.plan import AgentPlan, GroupPlan
-from antiphon_policies.resolution import Catalog, Finding, Resolution, resolve
+from antiphon_policies.forecasting.expected import not_followed
+from antiphon_policies.resolution import Catalog, Resolution, resolve
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,10 @@ class Judgement:
     resolution: Resolution | None = None
     plan: AgentPlan | None = None
 
+    @property
+    def is_accepted(self) -> bool:
+        return self.accepted.reason.status == "True"
+
 
 def unreadable(problems: Iterable[Problem]) -> Judgement:
     """An agent whose spec can't be read by this version."""
@@ -68,9 +73,10 @@ def unreadable(problems: Iterable[Problem]) -> Judgement:
 
 def judge(situation: Situation) -> Judgement:
     resolution = resolve(situation.agent, situation.catalog)
-    accepted = _accepted(resolution.findings)
-    if accepted.reason is not reasons.VALID:
-        return Judgement(accepted, verdict(reasons.NOT_JUDGED), resolution)
+    accepted = _accepted(resolution)
+    against = Judgement(accepted, verdict(reasons.NOT_JUDGED), resolution)
+    if not against.is_accepted:
+        return against
     choices = {group.name: _choose(group, resolution, situation) for group in resolution.groups}
     misfits = {name: choice for name, choice in choices.items() if isinstance(choice, Misfit)}
     if misfits:
@@ -81,12 +87,16 @@ def judge(situation: Situation) -> Judgement:
     return Judgement(accepted, placed, resolution, _plan(resolution, fitting, situation))
 
 
-def _accepted(findings: Sequence[Finding]) -> Verdict:
+def _accepted(resolution: Resolution) -> Verdict:
+    findings = resolution.findings
     wrong = [finding for finding in findings if not finding.missing]
     told = [f"{field_path(finding.field)}: {finding.message}" for finding in findings]
     if wrong:
         return verdict(reasons.INVALID, told)
-    return verdict(reasons.REFERENCE_MISSING, told) if findings else verdict(reasons.VALID)
+    if findings:
+        return verdict(reasons.REFERENCE_MISSING, told)
+    ignored = not_followed(resolution.agent.spec.traffic)
+    return verdict(reasons.TRAFFIC_NOT_FOLLOWED, ignored) if ignored else verdict(reasons.VALID)
 
 
 def _misplaced(misfits: Mapping[str, Misfit]) -> Verdict:

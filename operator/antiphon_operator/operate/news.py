@@ -56,7 +56,7 @@ def _worth_telling(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 def _severity(condition: Mapping[str, Any]) -> Any:
     reason = reasons.BY_NAME[str(condition["type"]), str(condition["reason"])]
-    return "Warning" if reason.status == "False" and reason.advice else "Normal"
+    return "Warning" if reason.status != "Unknown" and reason.advice else "Normal"
 
 
 def _scaled(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Told]:

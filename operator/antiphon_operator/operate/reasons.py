@@ -45,6 +45,14 @@ def _reason(condition: str, name: str, status: Truth, meaning: str, advice: str 
 
 
 VALID = _reason(ACCEPTED, "Valid", "True", "The spec is valid, and all that it names is there.")
+TRAFFIC_NOT_FOLLOWED = _reason(
+    ACCEPTED,
+    "TrafficNotFollowed",
+    "True",
+    "The spec is valid, but an entry of spec.traffic never begins, or its time zone is not known to the operator: nothing"
+    " is made ready for it.",
+    "Correct the cron line or the time zone that the message names.",
+)
 REFERENCE_MISSING = _reason(
     ACCEPTED,
     "ReferenceMissing",

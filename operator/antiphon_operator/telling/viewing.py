@@ -196,7 +196,7 @@ def _advice(agent: VoiceAgent, conditions: Iterable[ConditionView]) -> Iterator[
         )
     name = agent.metadata.name
     for condition in conditions:
-        if condition.advice and condition.status != "True":
+        if condition.advice:
             yield f"{condition.type} is {condition.status} ({condition.reason}): " + condition.advice.replace(
                 "AGENT", name
             )

@@ -105,6 +105,16 @@ def told(asked: Asked, last: int | None = None) -> ExplanationView:
     return explanation_of(Known(agent(), POLICY, asked, NOW), last)
 
 
+def test_traffic_that_is_not_followed_is_told() -> None:
+    since = {"status": "True", "lastTransitionTime": "2026-05-01T11:00:00Z"}
+    message = "traffic 'sale': '0 9 31 2 *' in UTC never begins, or the time zone is not known"
+    conditions = [{"type": "Accepted", "reason": "TrafficNotFollowed", "message": message, **since}]
+    for asked in (Asked(THOUGHTS), Asked(None, "it did not answer")):
+        view = explanation_of(Known(agent({**STATUS, "conditions": conditions}), POLICY, asked, NOW))
+        assert view.seen.words[-1] == f"Not followed: {message}."
+        assert not any("Not followed" in words for words in told(asked).seen.words)
+
+
 def text_of(view: ExplanationView) -> str:
     console = Console(width=300, color_system=None)
     with console.capture() as captured:

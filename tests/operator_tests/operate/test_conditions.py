@@ -60,6 +60,14 @@ def test_what_is_wrong_with_a_new_agent_is_news() -> None:
     assert [(told.kind, told.reason) for told in found] == [("Warning", "ReferenceMissing")]
 
 
+def test_traffic_that_is_not_followed_is_news_at_once() -> None:
+    usual = (reasons.TRAFFIC_NOT_FOLLOWED, *_USUAL[1:])
+    for before in ({}, _status(*_USUAL)):
+        assert [(told.kind, told.reason) for told in news(before, _status(*usual))] == [
+            ("Warning", "TrafficNotFollowed")
+        ]
+
+
 def test_ready_and_scaled_are_news_once() -> None:
     before, after = _status(*_USUAL), _status(*_USUAL[:2], reasons.SERVING, *_USUAL[3:], replicas=3)
     assert [told.reason for told in news(before, after)] == ["Serving", "Scaled"]

@@ -70,6 +70,22 @@ def test_what_is_wrong_goes_before_what_is_missing() -> None:
     assert "spec.pipeline.asr.model" in found.accepted.message
 
 
+def test_traffic_that_never_begins_is_told_and_the_agent_runs() -> None:
+    traffic = [
+        {"name": "morning", "cron": "0 9 * * *", "sessions": 5},
+        {"name": "nowhere", "cron": "0 9 * * *", "timeZone": "Europe/Atlantis", "sessions": 5},
+        {"name": "never", "cron": "0 9 31 2 *", "sessions": 5},
+    ]
+    found = judge(_situation(agent=agent_with(example_agents()["hello-world"], traffic=traffic)))
+    assert found.accepted.reason is reasons.TRAFFIC_NOT_FOLLOWED
+    assert "'nowhere'" in found.accepted.message
+    assert "'never'" in found.accepted.message
+    assert "'morning'" not in found.accepted.message
+    assert found.is_accepted
+    assert found.placed.reason is reasons.ALL_PLACED
+    assert found.plan is not None
+
+
 def test_what_fits_nowhere_is_said_and_nothing_is_changed() -> None:
     found = judge(_situation("cascade"))
     assert found.plan is None
