@@ -8,10 +8,12 @@ from dataclasses import replace
 from antiphon_policies.deciding.looking import Plans
 from antiphon_policies.facts import AgentFacts, ModeFacts, Setting, StageFacts, StageSetting, TurnShape
 
-RESERVE = 2
-"""Times the cap that is planned: it costs nothing while batches stay small, and a burst is met with a batch twice as large."""
-HYSTERESIS = 4
-"""A cap is lowered where it is more than so many times what it would be: caps that follow every wave help nobody."""
+RESERVE = 4
+"""A cap that is changed becomes so many times what is planned: it costs nothing while batches stay small, and a burst is met at
+once with larger ones."""
+HYSTERESIS = 2
+"""A cap is lowered where it is more than so many times what it would be: caps that follow every wave help nobody, and use up the
+actions that replicas may need."""
 
 
 def combined(facts: AgentFacts, current: Setting, plans: Plans, serving: Mapping[str, int]) -> Setting:
@@ -22,8 +24,8 @@ def combined(facts: AgentFacts, current: Setting, plans: Plans, serving: Mapping
     """
     wanted = _replicas(plans)
     replicas = {**current.replicas, **(wanted if facts.scales else {})}
-    enough = all(serving.get(group, 0) > count for group, count in plans.ahead.setting.replicas.items())
-    runs = plans.ahead if facts.prefer != "Quality" and plans.ahead.feasible and enough else plans.now
+    spared = all(serving.get(group, 0) > count for group, count in wanted.items())
+    runs = plans.ahead if facts.prefer != "Quality" and plans.ahead.feasible and spared else plans.now
     stages = {**current.stages}
     for stage in facts.stages:
         stages[stage.stage] = _with_reserve(stage, current.stages.get(stage.stage), runs.setting.stages[stage.stage])
@@ -36,10 +38,12 @@ def _replicas(plans: Plans) -> dict[str, int]:
 
 
 def _with_reserve(stage: StageFacts, current: StageSetting | None, planned: StageSetting) -> StageSetting:
+    """A cap that is too large waits until the variant is switched: of a stage one thing is changed at a time."""
     most = min(stage.most, next(one.max_batch for one in stage.variants if one.name == planned.variant))
     cap = max(1, min(most, planned.cap * RESERVE))
-    if current is not None and cap < current.cap <= min(most, cap * HYSTERESIS):
-        cap = current.cap
+    if current is not None:
+        highest = min(most, cap * HYSTERESIS) if planned.variant == current.variant else most
+        cap = current.cap if planned.cap <= current.cap <= highest else cap
     return StageSetting(planned.variant, cap)
 
 

@@ -257,10 +257,14 @@ def test_a_wish_for_more_must_last_where_the_policy_says_so() -> None:
 
 def test_wishes_for_variants_are_ordered_too() -> None:
     fast = with_stage(SETTING, "llm", variant="int4")
-    wishes = {("variant", "llm"): Wishes(((NOW - 100, 1),), ())}
     change = Change("variant", "llm", "int4", "fp16", "down")
-    at = scene(current=fast, memory=memory_of_old(wishes=wishes))
-    assert passed(at, change) == (replace(change, after="fp8"),)
+
+    def wished(seconds_ago: float) -> GuardScene:
+        wishes = {("variant", "llm"): Wishes(((NOW - seconds_ago, 1),), ())}
+        return scene(current=fast, memory=memory_of_old(wishes=wishes))
+
+    assert passed(wished(40), change) == (replace(change, after="fp8"),)
+    assert passed(wished(100), change) == (change,), "what is switched back within seconds waits a minute at most"
 
 
 def test_a_step_is_bounded() -> None:
@@ -336,9 +340,10 @@ def test_several_removals_are_predicted_together() -> None:
 # --- how often --------------------------------------------------------------------------------------------------------
 def test_actions_are_counted() -> None:
     facts = facts_with(max_actions_per_hour=8)
-    used = tuple(NOW - 10 * index for index in range(1, 7))
+    used = tuple(NOW - 10 * index for index in range(1, 8))
     at = scene(facts=facts, memory=memory_of_old(actions=used), predicted=prediction(1.3))
     assert held(at, replicas(3)).rule == "budget"
+    at = replace(at, memory=memory_of_old(actions=used[:-1]))
     assert passed(at, cap(16), replicas(6), cap(16, stage="asr")) == (cap(16), cap(16, stage="asr"))
     assert passed(
         replace(at, now=NOW + 3600, seen=look(NOW + 3600), memory=replace(at.memory, ticked=NOW + 3595)), replicas(3)
@@ -355,10 +360,21 @@ def test_the_last_actions_are_for_what_is_urgent() -> None:
     assert passed(replace(at, current=with_stage(SETTING, "llm", cap=16)), UNDO)
 
 
-def test_caps_leave_half_of_the_actions_to_others() -> None:
-    at = scene(memory=memory_of_old(actions=tuple(NOW - index for index in range(1, 16))))
-    assert held(at, cap(4)).rule == held(at, cap(16)).rule == "budget"
+def test_caps_leave_half_of_the_actions_to_others_and_better_variants_a_third() -> None:
+    fast = with_stage(SETTING, "llm", variant="int4")
+    at = scene(current=fast, memory=memory_of_old(actions=tuple(NOW - index for index in range(1, 16))))
+    better = Change("variant", "llm", "int4", "fp8", "down")
+    assert held(at, cap(16)).rule == "budget"
+    assert passed(at, better)
+    at = replace(at, memory=memory_of_old(actions=tuple(NOW - index for index in range(1, 21))))
+    assert held(at, better).rule == "budget"
     assert passed(at, replicas(3))
+
+
+def test_smaller_caps_leave_three_quarters_of_the_actions_to_others() -> None:
+    at = scene(memory=memory_of_old(actions=tuple(NOW - index for index in range(1, 9))))
+    assert held(at, cap(4)).rule == "budget"
+    assert passed(at, cap(16))
     assert passed(at, llm("fp8"))
     assert passed(replace(at, predicted=prediction(1.3)), cap(16))
 

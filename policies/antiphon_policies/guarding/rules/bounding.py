@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
+from antiphon_crds.stages import Actuator
 from antiphon_policies.guarding.changes import Change
 from antiphon_policies.guarding.difference import with_changes
 from antiphon_policies.guarding.levels import stage_named
 from antiphon_policies.guarding.records import HOUR_SECONDS
 from antiphon_policies.guarding.rule import Hold
 from antiphon_policies.guarding.scene import GuardScene
+
+_KEPT_FROM_GIVING_BACK: Mapping[Actuator, float] = {"batch": 3 / 4, "replicas": 1 / 6, "partition": 1 / 6}
+"""Share of the actions. Of what is not named: a third."""
 
 
 class MaxStep:
@@ -62,9 +66,9 @@ class Cost:
 
 
 class ActionBudget:
-    """Lets at most `maxActionsPerHour` changes pass in any hour, each one counted. The last half of them is kept from caps,
-    unless a promise is broken or about to be; the last quarter from what gives capacity back; the last tenth for replicas
-    and for taking back what made things worse.
+    """Lets at most `maxActionsPerHour` changes pass in any hour, each one counted. The last tenth is kept for replicas and for
+    taking back what made things worse, the last sixth also from giving replicas back. Better variants come out of the first two
+    thirds; larger caps out of the first half, unless a promise is broken or about to be; smaller caps out of the first quarter.
 
     It is the last word against a runaway: whatever undoes the loop's actions, or whatever the loop misunderstands, so many and
     no more. What was given back may be needed again, and there must be actions left to get it; a cap that is
@@ -104,8 +108,8 @@ def _kept(change: Change, scene: GuardScene) -> float:
     """Share of the budget that the change leaves to others."""
     if change.undoes:
         return 0.0
-    if change.actuator == "batch" and (change.direction == "down" or not scene.urgent):
-        return 0.5
     if change.direction == "down":
-        return 0.25
-    return 0.0 if change.actuator in ("replicas", "partition") else 0.1
+        return _KEPT_FROM_GIVING_BACK.get(change.actuator, 1 / 3)
+    if change.actuator == "batch" and not scene.urgent:
+        return 1 / 2
+    return 0.0 if change.actuator in ("replicas", "partition") else 1 / 10

@@ -16,11 +16,11 @@ from antiphon_policies.guarding.scene import GuardScene, predicted, ratio
 
 class Removal:
     """Predicts what is left after giving something back, under the load of now and without anything else that is planned, and
-    refuses it when an objective would come within `tolerance` of its target, or when the sessions of now would not fit.
-    Where fewer replicas may go, fewer go.
+    refuses it when an objective would be broken, or when the sessions of now would not fit. Of replicas, also when an objective
+    would come within `tolerance` of its target; where fewer may go, fewer go.
 
     A plan looks at what is expected, and at all its changes together. A removal must hold if none of that comes true. The
-    margin keeps two replicas from becoming one, then two again.
+    margin keeps two replicas from becoming one, then two again; a variant is back within seconds.
     """
 
     name: ClassVar[str] = "removal"
@@ -52,7 +52,7 @@ def _against(change: Change, scene: GuardScene, passed: Sequence[Change]) -> str
     prediction = predicted(scene.facts, after, scene.load, serving)
     if prediction is None:
         return f"what {change.target} does with {change.after} can't be predicted"
-    share, limit = ratio(prediction, scene.facts), 1 - scene.rails.tolerance
+    share, limit = ratio(prediction, scene.facts), 1 - scene.rails.tolerance * (change.actuator == "replicas")
     if share <= limit or (change.actuator != "replicas" and _no_worse(scene, before, serving, share)):
         return ""
     if math.isinf(share):

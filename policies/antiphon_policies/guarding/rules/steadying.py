@@ -62,7 +62,8 @@ class Tolerance:
 
 class Stabilization:
     """Follows a wish only once it has lasted: gives back no more than the most that was wished for within `stabilization.down`,
-    and takes no more than the least within `stabilization.up`. After a restart both begin anew.
+    and takes no more than the least within `stabilization.up`. After a restart both begin anew. Variants and features, which
+    are switched back within seconds, wait a minute at most.
 
     As in Kubernetes' HPA. A plan that wavers with the load would else start and end replicas, and switch variants, all the time.
     """
@@ -72,10 +73,10 @@ class Stabilization:
     def judge(self, change: Change, scene: GuardScene, passed: Sequence[Change]) -> Hold | None:  # noqa: ARG002
         if change.undoes:
             return None
-        window = window_seconds(scene, change)
-        since = watched_since(scene)
-        if scene.now - since < window:
-            return Hold(f"wishes are known for less than {window:.0f} s", since + window)
+        window, since = window_seconds(scene, change), watched_since(scene)
+        watched = window if change.direction == "up" else max(WATCH_SECONDS, window)
+        if scene.now - since < watched:
+            return Hold(f"wishes are known for less than {watched:.0f} s", since + watched)
         wishes = scene.memory.wishes.get((change.actuator, change.target), Wishes())
         goal = level(change.actuator, change.target, change.after, scene.facts)
         if change.direction == "down":
@@ -95,7 +96,8 @@ def window_seconds(scene: GuardScene, change: Change) -> float:
     stabilization = scene.rails.stabilization
     if change.direction == "up":
         return seconds(stabilization.up)
-    return max(WATCH_SECONDS, seconds(stabilization.down))
+    down = seconds(stabilization.down)
+    return min(SWITCHED_BACK_SECONDS, down) if change.actuator in ("variant", "features") else max(WATCH_SECONDS, down)
 
 
 def _partly(change: Change, reached: int, window: float, scene: GuardScene) -> Hold:
