@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
+from clairvoyant import Limit
+
 from antiphon_policies.simulating.scores import Scores
 
 OURS = "antiphon"
@@ -98,6 +100,8 @@ class Verdict:
     """A third of the missed turns at most, at no more partition-hours."""
     cheaper: bool
     """As few missed turns, at 30 % fewer partition-hours."""
+    possible: bool | None = None
+    """Whether a clairvoyant could have had either. None: not known."""
 
     @property
     def holds(self) -> bool:
@@ -111,24 +115,31 @@ class Verdict:
             "best": best,
             "third": self.third,
             "cheaper": self.cheaper,
+            "possible": self.possible,
         }
 
 
-def verdicts(ours: Row, others: Sequence[Row], prices: Sequence[float]) -> list[Verdict]:
+def verdicts(ours: Row, others: Sequence[Row], prices: Sequence[float], limit: Limit | None = None) -> list[Verdict]:
     """The best for a price is the one that came out best on the scored trace itself: to the baselines' favour."""
     as_good = [one for one in others if one.quality >= ours.quality - SAME]
     return [
-        _verdict(against, price, ours, min(rows, key=lambda one: one.loss(price)))
+        _verdict(against, price, ours, min(rows, key=lambda one: one.loss(price)), limit)
         for against, rows in (("as good", as_good), ("any", list(others)))
         if rows
         for price in prices
     ]
 
 
-def _verdict(against: str, price: float, ours: Row, best: Row) -> Verdict:
+def _verdict(against: str, price: float, ours: Row, best: Row, limit: Limit | None) -> Verdict:
     third = ours.missed <= THIRD * best.missed and ours.partition_hours <= best.partition_hours
     cheaper = ours.missed <= best.missed + SAME and ours.partition_hours <= CHEAPER * best.partition_hours
-    return Verdict(against, price, best, third, cheaper)
+    possible = None if limit is None else _possible(best, limit)
+    return Verdict(against, price, best, third, cheaper, possible)
+
+
+def _possible(best: Row, limit: Limit) -> bool:
+    third = limit.fewest_missed(best.partition_hours) <= THIRD * best.missed
+    return third or limit.fewest_hours(best.missed + SAME) <= CHEAPER * best.partition_hours
 
 
 def winners(ours: Row, others: Sequence[Row]) -> list[Row]:
