@@ -54,8 +54,9 @@ def same_promise(one: Objective, other: Objective) -> bool:
 
 def target_of(objective: Objective) -> float:
     """The one target that the objective has, whatever its unit."""
-    given = (objective.target_ms, objective.max_ratio, objective.min_per_second)
-    return next(float(target) for target in given if target is not None)
+    if objective.target_ms is not None:
+        return float(objective.target_ms)
+    return next(float(target) for target in (objective.max_ratio, objective.min_per_second) if target is not None)
 
 
 def loosens(own: Objective, policys: Objective) -> bool:

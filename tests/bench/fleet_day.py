@@ -6,7 +6,8 @@ python tests/bench/fleet_day.py [--agents N] [--hours H] [--seed N] [--controlle
 Each agent has three emulated stages on replicas of up to 60 sessions, and a day's wave of calls of its own: from a few at
 night to between 40 and 160 at noon. `cpu_s` counts the making of the calls too. Controllers are asked when what they would see
 has changed, and else every --quiet-seconds: `asked` tells how often and why. `keeper` keeps a replica for every 45 sessions;
-`antiphon` is the loop itself, which takes some milliseconds each time it is asked.
+`antiphon` is the loop itself, which takes about a millisecond each time it is asked: all that are due at a step are planned for
+at once, and plans are remembered. As these agents differ in nothing but their traffic, they share what is remembered.
 
 Then one agent is simulated for its busiest hour both ways, from the same calls: `within` is the share of turns within the
 objective, `replica_hours` counts replicas that start, serve or drain. A controller that waits before it acts, as the loop does,

@@ -15,7 +15,8 @@ from antiphon_policies.deciding.habits import LISTENED_TO, Habits, modes_of
 from antiphon_policies.deciding.services import UNKNOWN, awaited, key_of, profile_for, rounded, seed_of
 from antiphon_policies.estimating.estimate import Seed
 from antiphon_policies.estimating.estimates import EstimateKey, Estimates
-from antiphon_policies.facts import AgentFacts, Discipline, GroupFacts, StageFacts, VariantFacts
+from antiphon_policies.facts import AgentFacts, Discipline, GroupFacts, Service, StageFacts, VariantFacts
+from antiphon_policies.planning.memory import Memory
 from antiphon_policies.resolution import Resolution, ResolvedStage
 
 DEFAULT_START_SECONDS = 30.0
@@ -59,11 +60,21 @@ def agent_facts(
     learned: Estimates | None = None,
 ) -> AgentFacts:
     """Groups that only take another's overflow are left out: what they get is not planned here. So is vad, which no choice
-    makes quicker."""
+    makes quicker. The very same facts as long as nothing changes of what they are made from."""
+    ground = _ground(resolution, grounds or {})
+    services = tuple(lesson.service(learned) for lesson in ground.lessons)
+    made = _MADE.get((id(resolution),))
+    if made is None or made.ground is not ground or made.services != services:
+        made = _Made(ground, services, _facts(resolution, ground.grounds, learned))
+        _MADE.keep((id(resolution),), made)
+    return made.facts
+
+
+def _facts(resolution: Resolution, grounds: Mapping[str, Ground], learned: Estimates | None) -> AgentFacts:
     spec = resolution.agent.spec
     habits = Habits(spec.sessions.duty_cycle)
     groups = [group for group in resolution.groups if group.overflow is None]
-    where = {group.name: (grounds or {}).get(group.name, Ground()) for group in groups}
+    where = {group.name: grounds.get(group.name, Ground()) for group in groups}
     stages = tuple(
         _stage(resolved, group, where[group.name], learned, habits)
         for resolved in resolution.stages
@@ -154,32 +165,105 @@ def _variant(
     learned: Estimates | None,
     habits: Habits,
 ) -> VariantFacts:
-    key, profile = key_of(resolved, variant, ground.hardware), profile_for(variant, ground.hardware)
-    seed = seed_of(resolved.stage, profile, habits)
-    known = learned.service(key, seed) if learned is not None else None
+    profile, lesson = profile_for(variant, ground.hardware), _lesson(resolved, variant, ground.hardware, habits)
+    known, seed = lesson.service(learned), lesson.seed
     awaited_share = habits.share_awaited(resolved.stage)
     return VariantFacts(
         name=variant.name,
-        service=awaited(rounded(known) if known else seed.service if seed else UNKNOWN, awaited_share),
+        service=awaited(known or (seed.service if seed else UNKNOWN), awaited_share),
         quality=quality_of(rank, variant, best),
         max_batch=profile.max_batch if profile else resolved.spec.batch.max or 1,
         load_seconds=parse_duration_seconds(variant.load_time) if variant.load_time else DEFAULT_LOAD_SECONDS,
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Lesson:
+    """One variant of a stage, where it may run."""
+
+    key: EstimateKey
+    seed: Seed | None
+
+    def service(self, learned: Estimates | None) -> Service | None:
+        """As learned. None: nothing was."""
+        known = learned.service(self.key, self.seed) if learned is not None else None
+        return rounded(known) if known is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What does not change while an agent's spec and places stay the same."""
+
+    resolution: Resolution
+    grounds: Mapping[str, Ground]
+    lessons: tuple[_Lesson, ...]
+    taught: Mapping[tuple[Stage, str], tuple[EstimateKey, Seed | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """Facts, and the services that they were made with."""
+
+    ground: _Ground
+    services: tuple[Service | None, ...]
+    facts: AgentFacts
+
+
+_GROUNDS: Memory[_Ground] = Memory(1 << 12)
+_MADE: Memory[_Made] = Memory(1 << 12)
+
+
+def forget() -> None:
+    """What was made before."""
+    _GROUNDS.forget()
+    _MADE.forget()
+
+
 def teachable(
     resolution: Resolution, grounds: Mapping[str, Ground]
-) -> dict[tuple[Stage, str], tuple[EstimateKey, Seed | None]]:
+) -> Mapping[tuple[Stage, str], tuple[EstimateKey, Seed | None]]:
     """By stage and variant: what its work teaches, and what was known of it before. Stages of several groups teach what the
     first group's hardware does."""
-    habits = Habits(resolution.agent.spec.sessions.duty_cycle)
+    return _ground(resolution, grounds).taught
+
+
+def _ground(resolution: Resolution, grounds: Mapping[str, Ground]) -> _Ground:
+    known = _GROUNDS.get((id(resolution),))
+    if known is None or known.resolution is not resolution or known.grounds != grounds:
+        habits = Habits(resolution.agent.spec.sessions.duty_cycle)
+        known = _Ground(
+            resolution, dict(grounds), _lessons(resolution, grounds, habits), _taught(resolution, grounds, habits)
+        )
+        _GROUNDS.keep((id(resolution),), known)
+    return known
+
+
+def _lessons(resolution: Resolution, grounds: Mapping[str, Ground], habits: Habits) -> tuple[_Lesson, ...]:
+    hardware = {group: ground.hardware for group, ground in grounds.items()}
+    return tuple(
+        _lesson(resolved, variant, hardware.get(group.name), habits)
+        for resolved in resolution.stages
+        for group in resolution.groups
+        if resolved.stage in group.stages and group.overflow is None and resolved.stage != "vad"
+        for variant in resolved.variants
+    )
+
+
+def _lesson(resolved: ResolvedStage, variant: Variant, hardware: str | None, habits: Habits) -> _Lesson:
+    seed = seed_of(resolved.stage, profile_for(variant, hardware), habits)
+    return _Lesson(key_of(resolved, variant, hardware), seed)
+
+
+def _taught(
+    resolution: Resolution, grounds: Mapping[str, Ground], habits: Habits
+) -> dict[tuple[Stage, str], tuple[EstimateKey, Seed | None]]:
     found: dict[tuple[Stage, str], tuple[EstimateKey, Seed | None]] = {}
     for resolved in resolution.stages:
         group = next((group for group in resolution.groups if resolved.stage in group.stages), None)
         hardware = grounds.get(group.name, Ground()).hardware if group else None
         for variant in resolved.variants:
-            seed = seed_of(resolved.stage, profile_for(variant, hardware), habits)
-            found[resolved.stage, variant.name] = key_of(resolved, variant, hardware), seed
+            lesson = _lesson(resolved, variant, hardware, habits)
+            found[resolved.stage, variant.name] = lesson.key, lesson.seed
     return found
 
 

@@ -36,6 +36,18 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class _Kinds:
+    """An agent's objectives, sorted out once."""
+
+    objectives: tuple[EffectiveObjective, ...]
+    others: Sequence[EffectiveObjective]
+    recoveries: Sequence[EffectiveObjective]
+    """About how long breaches of the others last."""
+    order: Mapping[str, int]
+    tightest: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
 class MeasuredTurns:
     """The objective about whole turns, as it was measured over its window."""
 
@@ -51,17 +63,20 @@ class Promises:
 
     def __init__(self) -> None:
         self._breaches = Breaches()
+        self._kinds: _Kinds | None = None
 
     def judge(self, facts: AgentFacts, seen: Observation) -> Told:
-        found = [self._judged(effective, facts, seen, seen.measured) for effective in _others(facts)]
+        kinds = self._kinds
+        if kinds is None or kinds.objectives is not facts.objectives:
+            kinds = self._kinds = _kinds(facts)
+        found = [self._judged(effective, facts, seen, seen.measured) for effective in kinds.others]
         self._breaches = follow(self._breaches, found, seen.at)
-        timed = self._recovery(facts, seen)
-        found += [self._judged(effective, facts, seen, timed) for effective in _recoveries(facts)]
-        said = verdict(found)
+        if kinds.recoveries:
+            timed = self._recovery(kinds, seen)
+            found += [self._judged(effective, facts, seen, timed) for effective in kinds.recoveries]
         worst = worst_latency(found)
-        order = {effective.objective.name: index for index, effective in enumerate(facts.objectives)}
-        statuses = sorted((judgement.status for judgement in found), key=lambda status: order[status.name])
-        return Told(tuple(statuses), said, worst.ratio if worst else None, _tightest(facts))
+        statuses = sorted((judgement.status for judgement in found), key=lambda status: kinds.order[status.name])
+        return Told(tuple(statuses), verdict(found), worst.ratio if worst else None, kinds.tightest)
 
     def turns(self, facts: AgentFacts, seen: Observation) -> MeasuredTurns | None:
         """None: not measured."""
@@ -101,12 +116,12 @@ class Promises:
             recent=seen.recent if turns else None,
         )
 
-    def _recovery(self, facts: AgentFacts, seen: Observation) -> dict[str, Measured]:
+    def _recovery(self, kinds: _Kinds, seen: Observation) -> dict[str, Measured]:
         return {
             effective.objective.name: recovery(
                 self._breaches, seen.at, parse_duration_seconds(effective.objective.window)
             )
-            for effective in _recoveries(facts)
+            for effective in kinds.recoveries
         }
 
 
@@ -121,12 +136,15 @@ def rounded(status: ObjectiveStatus) -> ObjectiveStatus:
     )
 
 
-def _others(facts: AgentFacts) -> Sequence[EffectiveObjective]:
-    return [effective for effective in facts.objectives if effective.objective.indicator != "recovery"]
-
-
-def _recoveries(facts: AgentFacts) -> Sequence[EffectiveObjective]:
-    return [effective for effective in facts.objectives if effective.objective.indicator == "recovery"]
+def _kinds(facts: AgentFacts) -> _Kinds:
+    objectives = facts.objectives
+    return _Kinds(
+        objectives,
+        others=[effective for effective in objectives if effective.objective.indicator != "recovery"],
+        recoveries=[effective for effective in objectives if effective.objective.indicator == "recovery"],
+        order={effective.objective.name: index for index, effective in enumerate(objectives)},
+        tightest=_tightest(facts),
+    )
 
 
 def _tightest(facts: AgentFacts) -> tuple[float, float] | None:

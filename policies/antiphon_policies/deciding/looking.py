@@ -51,6 +51,8 @@ class Considered:
     look: Look
     facts: AgentFacts
     """With what was learned of this agent: its overhead and its habits."""
+    runs: Setting
+    """What it runs with, as far as that can be predicted."""
     lies: tuple[Lie, ...]
     """What was left out of what was seen, as it can't be."""
     statuses: tuple[ObjectiveStatus, ...]

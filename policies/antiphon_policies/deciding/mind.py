@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from antiphon_crds.agent_status import ControlStatus, Decision
-from antiphon_policies.deciding.combining import combined, fitted, serving_of, with_overhead
+from antiphon_policies.deciding.combining import combined, serving_of
+from antiphon_policies.deciding.found import Found, Learned, found
 from antiphon_policies.deciding.judging import Promises
 from antiphon_policies.deciding.loads import Loads, loads
 from antiphon_policies.deciding.looking import Concluded, Considered, Look, Plans
@@ -28,8 +29,8 @@ from antiphon_policies.guarding.rules.permitting import Mode
 from antiphon_policies.guarding.sanity import believed
 from antiphon_policies.guarding.scene import GuardScene, ratio
 from antiphon_policies.planning.asking import Ask
+from antiphon_policies.planning.foreseeing import foreseen
 from antiphon_policies.predicting.prediction import Load, Prediction
-from antiphon_policies.predicting.turn import predict
 
 MOST_DECISIONS = 20
 """As many as a status keeps."""
@@ -60,34 +61,36 @@ class Mind:
         self._planned: Plans | None = None
         """Answers to what was asked last."""
         self._foreseen: tuple[tuple[object, ...], tuple[Prediction, Prediction]] | None = None
+        self._found: Found | None = None
+        self._kept: tuple[tuple[object, ...], ControlStatus] | None = None
+        """What the guards remember as it is kept in the status, and what that was made of."""
 
     # --- what is to be planned --------------------------------------------------------------------------------------
 
     def consider(self, look: Look) -> Considered:
         """What can't be true is left out before anything is learned from it."""
         honest = believed(look.seen, look.seen.at, look.facts, self._guards.sightings)
-        look = replace(look, seen=honest.seen)
+        look = look if honest.seen is look.seen else replace(look, seen=honest.seen)
         seen = look.seen
         self._watch(look)
-        rate = significant(self._habits.turns_per_second, 2)
-        facts = with_overhead(
-            look.facts, _in_steps(self._bias.overhead_ms, 5.0), rate, significant(self._habits.duty_cycle, 2)
-        )
+        agent = self._found = self._as_found(look)
+        facts, current = agent.facts, agent.fitted
         told = self._promises.judge(facts, seen)
         if told.tightest is not None:
             share, target_ms = told.tightest
             self._pressure = pressed(self._pressure, seen.at, seen.recent, share, target_ms, _SETTLE_SECONDS)
+        rate = facts.turns_per_second
         asked = loads(facts, seen, self._history, look.traffic, rate, self._pressure.factor)
-        current = fitted(facts, look.current)
         now = ahead = surge = None
         if asked is not None:
             slack = _in_steps(self._bias.slack, 0.02)
             now = Ask(facts, asked.now, current, serving_of(asked.serving), slack)
             ahead = Ask(facts, asked.ahead, current, None, slack)
-            surge = Ask(replace(facts, prefer="Cost"), asked.surge, current, None, slack)
+            surge = Ask(agent.cheapest, asked.surge, current, None, slack)
         return Considered(
             look=look,
             facts=facts,
+            runs=current,
             lies=honest.lies,
             statuses=told.statuses,
             sla=told.state,
@@ -99,6 +102,14 @@ class Mind:
             surge=surge,
             known=self._planned if (now, ahead, surge) == self._asked else None,
         )
+
+    def _as_found(self, look: Look) -> Found:
+        learned = Learned(
+            overhead_ms=_in_steps(self._bias.overhead_ms, 5.0),
+            turns_per_second=significant(self._habits.turns_per_second, 2),
+            duty_cycle=significant(self._habits.duty_cycle, 2),
+        )
+        return found(self._found, look.facts, learned, look.current)
 
     def _watch(self, look: Look) -> None:
         seen = look.seen
@@ -126,11 +137,11 @@ class Mind:
         if asked is None or plans is None:
             return self._at_rest(considered, _NOTHING_ASKED, None)
         wanted = combined(considered.facts, look.current, plans, asked.serving)
-        planned = changes(look.current, wanted, considered.facts)
+        planned = () if wanted == look.current else changes(look.current, wanted, considered.facts)
         self._compare(considered, asked)
         if not planned and not self._guards.pending:
             return self._at_rest(considered, asked, plans)
-        scene = self._scene(considered, asked, *self._predictions(considered.facts, look.current, wanted, asked))
+        scene = self._scene(considered, asked, *self._predictions(considered, wanted, asked))
         verdicts = outcome.judge(scene)
         proposed = outcome.proposals(verdicts, planned)
         guarded = guard(scene, proposed)
@@ -168,19 +179,17 @@ class Mind:
             lies=considered.lies,
         )
 
-    def _predictions(
-        self, facts: AgentFacts, current: Setting, wanted: Setting, asked: Loads
-    ) -> tuple[Prediction, Prediction]:
+    def _predictions(self, considered: Considered, wanted: Setting, asked: Loads) -> tuple[Prediction, Prediction]:
         """Of what runs and of what is wanted: now with the replicas that serve, and ahead with all; whichever is worse for
         what runs. What was foreseen in the tick before still is."""
-        runs, serving = fitted(facts, current), serving_of(asked.serving)
+        facts, runs, serving = considered.facts, considered.runs, serving_of(asked.serving)
         question = (facts, runs, wanted, asked.now, asked.ahead, serving)
         if self._foreseen is not None and self._foreseen[0] == question:
             return self._foreseen[1]
-        now = (predict(facts, runs, asked.now, serving), predict(facts, wanted, asked.now, serving))
+        now = (foreseen(facts, runs, asked.now, serving), foreseen(facts, wanted, asked.now, serving))
         ahead = (
-            predict(facts, runs, asked.ahead, serving_of(runs.replicas)),
-            predict(facts, wanted, asked.ahead, serving_of(wanted.replicas)),
+            foreseen(facts, runs, asked.ahead, serving_of(runs.replicas)),
+            foreseen(facts, wanted, asked.ahead, serving_of(wanted.replicas)),
         )
         found = now if ratio(now[0], facts) >= ratio(ahead[0], facts) else ahead
         self._foreseen = (question, found)
@@ -188,15 +197,16 @@ class Mind:
 
     def _compare(self, considered: Considered, asked: Loads) -> None:
         """What was predicted for what runs, against what was measured, where that can teach anything."""
-        measured = self._promises.turns(considered.facts, considered.look.seen)
         steady = considered.look.seen.at - self._steady_since
-        if measured is None or asked.sessions is None or measured.samples < FEWEST_TURNS:
+        if asked.sessions is None or steady < STEADY_SECONDS:
+            return
+        measured = self._promises.turns(considered.facts, considered.look.seen)
+        if measured is None or measured.samples < FEWEST_TURNS:
             return
         if steady < measured.window_seconds + STEADY_SECONDS:
             return
-        runs = fitted(considered.facts, considered.look.current)
-        load = replace(asked.now, sessions=float(asked.sessions))
-        predicted = predict(considered.facts, runs, load, serving_of(asked.serving))
+        load = Load(float(asked.sessions), asked.now.turns_per_second)
+        predicted = foreseen(considered.facts, considered.runs, load, serving_of(asked.serving))
         value = predicted.objectives.get(measured.name)
         if value is None:
             return
@@ -229,6 +239,13 @@ class Mind:
             for each in self._decisions
         )
 
+    def _control(self) -> ControlStatus:
+        guards = self._guards
+        kept = (guards.actions, guards.settling, guards.seeing, guards.acting, guards.pending, guards.locks)
+        if self._kept is None or self._kept[0] != kept:
+            self._kept = (kept, guards.to_status())
+        return self._kept[1]
+
     def _concluded(
         self,
         considered: Considered,
@@ -244,7 +261,7 @@ class Mind:
             told=considered.told,
             p95_ms=self._promises.turn_p95_ms(considered.facts, considered.look.seen),
             decisions=tuple(self._decisions),
-            control=self._guards.to_status(),
+            control=self._control(),
             held=guarded.held,
             plans=plans.by_name() if plans is not None else {},
             loads=considered.loads,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from functools import lru_cache
 
 from antiphon_crds.stages import Stage
 from antiphon_crds.voicemodel import Profile, Variant
@@ -60,6 +60,13 @@ def awaited(service: Service, share: float) -> Service:
     )
 
 
+@lru_cache(maxsize=16_384)
 def rounded(service: Service) -> Service:
     """To three significant digits: nobody knows it better, and the same figures need no new plan."""
-    return Service(*map(significant, astuple(service)))
+    return Service(
+        alpha_ms=significant(service.alpha_ms),
+        beta_ms=significant(service.beta_ms),
+        noise=significant(service.noise),
+        rest_alpha_ms=significant(service.rest_alpha_ms),
+        rest_beta_ms=significant(service.rest_beta_ms),
+    )

@@ -61,20 +61,13 @@ def watch(
         return replace(habits, at=at)
     kept = math.exp(-step / MEMORY_SECONDS)
     turns, active = _figure(turns_per_second), _figure(active_sessions)
-    seen = replace(habits, at=at)
+    taken, taken_in = habits.turns, habits.session_seconds
+    worked, worked_in = habits.active_seconds, habits.watched_seconds
     if turns is not None:
-        seen = replace(
-            seen,
-            turns=habits.turns * kept + turns * step,
-            session_seconds=habits.session_seconds * kept + known * step,
-        )
+        taken, taken_in = taken * kept + turns * step, taken_in * kept + known * step
     if active is not None:
-        seen = replace(
-            seen,
-            active_seconds=habits.active_seconds * kept + min(active, known) * step,
-            watched_seconds=habits.watched_seconds * kept + known * step,
-        )
-    return seen
+        worked, worked_in = worked * kept + min(active, known) * step, worked_in * kept + known * step
+    return Habits(habits.spec_turns_per_second, habits.spec_duty_cycle, at, taken, taken_in, worked, worked_in)
 
 
 def active_sessions(work: StageWork, period_ms: float) -> float | None:

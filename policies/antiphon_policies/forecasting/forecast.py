@@ -19,6 +19,7 @@ from antiphon_policies.forecasting.population import (
     holding_seconds,
     steady_rate,
 )
+from antiphon_policies.forecasting.rings import quantile
 from antiphon_policies.forecasting.season import Season, season
 from antiphon_policies.forecasting.trend import OF_RATES_SECONDS, Trend, trend
 
@@ -105,12 +106,13 @@ def _dispersion(holding: float, history: History, now: float) -> float:
     """By the changes from minute to minute of the last hours, so that nine of ten of them stay below the upper share. A
     few steps and ramps among them do not count."""
     minutes = history.minutes(now - MINUTE_SECONDS)
-    changes, levels = np.diff(minutes), minutes[:-1]
+    changes = minutes[1:] - minutes[:-1]
     known = ~np.isnan(changes)
-    if known.sum() < FEWEST_CHANGES:
+    changes, levels = changes[known], minutes[:-1][known]
+    if len(changes) < FEWEST_CHANGES:
         return 1.0
-    chance = OF_MEANS * chance_variance(1.0, holding, MINUTE_SECONDS) * np.maximum(levels[known], 1.0)
-    large = float(np.quantile(changes[known] ** 2 / chance, 2 * UPPER_SHARE - 1))
+    chance = OF_MEANS * chance_variance(1.0, holding, MINUTE_SECONDS) * np.maximum(levels, 1.0)
+    large = quantile(changes**2 / chance, 2 * UPPER_SHARE - 1)
     low, high = DISPERSION_BOUNDS
     return min(high, max(low, large / UPPER_DEVIATIONS**2))
 

@@ -45,9 +45,9 @@ class History:
 
     def mean(self, series: Series, start: float, end: float) -> float | None:
         """From the finest ring that reaches back so far and has steps short enough for the span."""
+        last, span = start if self.last is None else self.last, end - start
         for ring in self._rings[series]:
-            reaches = self.last is None or start >= self.last - ring.span_seconds
-            if reaches and end - start >= ring.step_seconds:
+            if span >= ring.step_seconds and start >= last - ring.span_seconds:
                 return ring.mean(start, end)
         return None
 

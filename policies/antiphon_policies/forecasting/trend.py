@@ -49,18 +49,24 @@ def trend(
     windows_seconds: tuple[float, ...] = WINDOWS_SECONDS,
 ) -> Trend:
     """The clearest there is. `variance(level, seconds)`: of the change that chance makes within some seconds."""
-    found = (_in_window(history, now, series, variance, window) for window in windows_seconds)
-    return max((each for each in found if each), key=lambda each: each.clearness, default=STILL)
+    end = math.floor(now / FINE_SECONDS) * FINE_SECONDS + FINE_SECONDS
+    clearest = STILL
+    for window in windows_seconds:
+        found = _in_window(history, end, series, variance, window)
+        if found is not None and (found.clearness > clearest.clearness or clearest is STILL):
+            clearest = found
+    return clearest
 
 
 def _in_window(
-    history: History, now: float, series: Series, variance: Callable[[float, float], float], window: float
+    history: History, end: float, series: Series, variance: Callable[[float, float], float], window: float
 ) -> Trend | None:
     """By its three thirds: the gentler of both changes, and none where they differ in direction, as after a step, or where
     the latest samples speak against it."""
     third = window / 3
-    end = math.floor(now / FINE_SECONDS) * FINE_SECONDS + FINE_SECONDS
-    first, middle, last = (history.mean(series, end - n * third, end - (n - 1) * third) for n in (3, 2, 1))
+    first = history.mean(series, end - 3 * third, end - 2 * third)
+    middle = history.mean(series, end - 2 * third, end - third) if first is not None else None
+    last = history.mean(series, end - third, end) if middle is not None else None
     if first is None or middle is None or last is None or (middle - first) * (last - middle) <= 0:
         return None
     gentler = min(middle - first, last - middle, key=abs)

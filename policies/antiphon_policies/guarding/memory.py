@@ -18,7 +18,7 @@ from antiphon_policies.guarding.records import (
     times_of,
 )
 from antiphon_policies.guarding.sanity import Sighting
-from antiphon_policies.guarding.wishes import Wishes
+from antiphon_policies.guarding.wishes import Levels, Wishes
 
 MOST_PENDING = 6
 MOST_LOCKS = 6
@@ -39,6 +39,8 @@ class GuardMemory:
     settling: Mapping[str, float] = field(default_factory=dict)
     """Until when what was changed is left alone; see `settling_key`."""
     wishes: Mapping[tuple[Actuator, str], Wishes] = field(default_factory=dict)
+    levels: Levels | None = None
+    """Of what ran at the last tick."""
     seeing: Breaker = field(default_factory=Breaker)
     acting: Breaker = field(default_factory=Breaker)
     pending: tuple[Pending, ...] = ()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import replace
+from typing import TypeVar
 
 from antiphon_crds.stages import Actuator
 from antiphon_policies.guarding.changes import Change, Guarded
@@ -23,19 +24,28 @@ from antiphon_policies.guarding.rules.steadying import WATCH_SECONDS
 from antiphon_policies.guarding.sanity import sighted
 from antiphon_policies.guarding.scene import GuardScene, counts
 from antiphon_policies.guarding.spans import seconds
-from antiphon_policies.guarding.wishes import Wishes
+from antiphon_policies.guarding.wishes import NO_WISHES, Levels, Wishes
+
+_Target = tuple[Actuator, str]
+_Kept = TypeVar("_Kept", bound=Sized)
 
 
 def remember(scene: GuardScene, proposed: Sequence[Change], guarded: Guarded) -> GuardMemory:
     """After a tick. To be written to the agent's status before what has passed is carried out."""
-    memory = with_wishes(_unbroken(scene), proposed)
+    scene = _unbroken(scene)
+    before, now = scene.memory, scene.now
+    levels = _levels(scene)
     memory = replace(
-        memory,
-        ticked=scene.now,
+        before,
+        wishes=_wishes(scene, levels, proposed),
+        levels=levels,
+        ticked=now,
         seeing=_looked(scene),
-        sightings=sighted(memory.sightings, scene.seen.measured, scene.now),
+        sightings=sighted(before.sightings, scene.seen.measured, now),
+        actions=_still(before.actions, tuple(at for at in before.actions if now - at < HOUR_SECONDS)),
+        settling=_still(before.settling, {key: until for key, until in before.settling.items() if until > now}),
+        locks=_still(before.locks, tuple(lock for lock in before.locks if lock.remembered_until() > now)),
     )
-    memory = _forgotten(memory, scene.now)
     for change in guarded.passed:
         memory = _acted(memory, change, scene)
     return memory
@@ -49,20 +59,31 @@ def _unbroken(scene: GuardScene) -> GuardScene:
     return replace(scene, memory=replace(memory, since=scene.now, wishes={}, sightings={}))
 
 
-def with_wishes(scene: GuardScene, proposed: Sequence[Change]) -> GuardMemory:
+def _levels(scene: GuardScene) -> Levels:
+    """Of what runs."""
+    facts, current, before = scene.facts, scene.current, scene.memory.levels
+    if before is not None and before.of(facts, current):
+        return before
+    values = ((each, value_of(current, *each)) for each in targets(facts))
+    return Levels(facts, current, {each: level(*each, value, facts) for each, value in values if value is not None})
+
+
+def _wishes(scene: GuardScene, levels: Levels, proposed: Sequence[Change]) -> Mapping[_Target, Wishes]:
     """With what is wished for now; of what is not to be changed, that is what it is."""
-    wanted = {(change.actuator, change.target): change.after for change in proposed if not change.undoes}
-    stabilization = scene.rails.stabilization
-    keep = max(WATCH_SECONDS, *(seconds(window) for window in (stabilization.up, stabilization.down)))
-    wishes: dict[tuple[Actuator, str], Wishes] = {}
-    for actuator, target in targets(scene.facts):
-        value = wanted.get((actuator, target), value_of(scene.current, actuator, target))
-        if value is not None:
-            before = scene.memory.wishes.get((actuator, target), Wishes())
-            wishes[actuator, target] = before.wished(
-                scene.now, level(actuator, target, value, scene.facts), keep_seconds=keep
-            )
-    return replace(scene.memory, wishes=wishes)
+    wished = dict(levels.by_target)
+    for change in proposed:
+        if not change.undoes and (change.actuator, change.target) in wished:
+            wished[change.actuator, change.target] = level(change.actuator, change.target, change.after, scene.facts)
+    stabilization, before = scene.rails.stabilization, scene.memory.wishes
+    keep = max(WATCH_SECONDS, seconds(stabilization.up), seconds(stabilization.down))
+    return {
+        each: before.get(each, NO_WISHES).wished(scene.now, found, keep_seconds=keep) for each, found in wished.items()
+    }
+
+
+def _still(before: _Kept, now: _Kept) -> _Kept:
+    """The very same where nothing has gone."""
+    return before if len(now) == len(before) else now
 
 
 def _looked(scene: GuardScene) -> Breaker:
@@ -70,16 +91,6 @@ def _looked(scene: GuardScene) -> Breaker:
     if scene.seen.source != "none":
         return Breaker()
     return scene.memory.seeing.failed(scene.now) if any(map(counts, scene.seen.pods)) else scene.memory.seeing
-
-
-def _forgotten(memory: GuardMemory, now: float) -> GuardMemory:
-    """Without what can't matter any more."""
-    return replace(
-        memory,
-        actions=tuple(at for at in memory.actions if now - at < HOUR_SECONDS),
-        settling={key: until for key, until in memory.settling.items() if until > now},
-        locks=tuple(lock for lock in memory.locks if lock.remembered_until() > now),
-    )
 
 
 def _acted(memory: GuardMemory, change: Change, scene: GuardScene) -> GuardMemory:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from antiphon_crds.policy import Objective
 from antiphon_crds.stages import Indicator
 from antiphon_policies.facts import AgentFacts
+from antiphon_policies.figures import all_amounts
 from antiphon_policies.objectives import EffectiveObjective
 from antiphon_policies.predicting.prediction import Prediction
 from antiphon_policies.seeing.observation import Measured, Observation, PodSeen, StageWork
@@ -90,12 +92,14 @@ def believed(
     recent_lie = _measured_lie(seen.recent, main_objective(facts), predicted) if seen.recent else None
     if recent_lie:
         lies.append(Lie("recent", f"turns of the last half minute: {recent_lie}"))
-    pods = tuple(_pod(pod, facts, lies) for pod in seen.pods)
+    limits = {group.name: group.max_sessions for group in facts.groups}
+    pods = tuple(_pod(pod, limits.get(pod.group), lies) for pod in seen.pods)
     work = tuple(part for part in seen.work if _plausible_work(part))
     if len(work) < len(seen.work):
         lies.append(Lie("work", "the work of a stage is negative, or no number", grave=False))
-    clean = replace(seen, measured=measured, recent=None if recent_lie else seen.recent, pods=pods, work=work)
-    return Believed(_rates(clean, lies), tuple(lies))
+    if lies or any(pod is not told for pod, told in zip(pods, seen.pods, strict=True)):
+        seen = replace(seen, measured=measured, recent=None if recent_lie else seen.recent, pods=pods, work=work)
+    return Believed(_rates(seen, lies), tuple(lies))
 
 
 def main_objective(facts: AgentFacts) -> EffectiveObjective | None:
@@ -150,7 +154,7 @@ def _durations_lie(told: Measured, effective: EffectiveObjective | None, predict
     durations = told.durations
     if durations is None:
         return None
-    if not all(_is_amount(count) for count in (*durations.counts, durations.total)):
+    if not all_amounts((*durations.counts, durations.total)):
         return "a count or a sum is negative, or no number"
     mean = durations.mean
     if mean is None or effective is None:
@@ -173,15 +177,16 @@ def _most_ms(objective: Objective) -> float:
 
 def _ratio_lie(told: Measured) -> str | None:
     known = [amount for amount in (told.part, told.whole) if amount is not None]
-    if not all(_is_amount(amount) for amount in known):
+    if not all_amounts(known):
         return "a part or a whole is negative, or no number"
     if told.part is not None and told.whole is not None and told.part > told.whole * 1.05 + 1:
         return f"{told.part:.0f} of {told.whole:.0f} is more than all"
     return None
 
 
-def _pod(pod: PodSeen, facts: AgentFacts, lies: list[Lie]) -> PodSeen:
-    wrong = dict(_pod_lies(pod, facts))
+def _pod(pod: PodSeen, limit: int | None, lies: list[Lie]) -> PodSeen:
+    """`limit`: sessions that its group allows it."""
+    wrong = dict(_pod_lies(pod, limit))
     lies += [Lie(metric, f"pod {pod.name}: {why}") for metric, why in wrong.items()]
     utilisation, temperature = _within(pod.gpu_utilisation, 0, 1.5), _within(pod.gpu_temperature_celsius, -50, 150)
     if not wrong and (utilisation, temperature) == (pod.gpu_utilisation, pod.gpu_temperature_celsius):
@@ -196,10 +201,9 @@ def _pod(pod: PodSeen, facts: AgentFacts, lies: list[Lie]) -> PodSeen:
     )
 
 
-def _pod_lies(pod: PodSeen, facts: AgentFacts) -> Iterator[tuple[str, str]]:
+def _pod_lies(pod: PodSeen, limit: int | None) -> Iterator[tuple[str, str]]:
     if not pod.age_seconds >= -SKEW_SECONDS:
         yield "age", f"it was heard {pod.age_seconds:.0f} s ago: a clock is wrong"
-    limit = next((group.max_sessions for group in facts.groups if group.name == pod.group), None)
     if pod.capacity is not None and (pod.capacity < 0 or (limit and pod.capacity > TIMES_CAPACITY * limit)):
         yield "capacity", f"room for {pod.capacity} sessions can't be"
     most = TIMES_CAPACITY * max(limit or pod.capacity or 10_000, 10)
@@ -209,34 +213,23 @@ def _pod_lies(pod: PodSeen, facts: AgentFacts) -> Iterator[tuple[str, str]]:
 
 def _rates(seen: Observation, lies: list[Lie]) -> Observation:
     turns_most = MOST_TURNS_PER_SECOND * max(1, seen.sessions) if seen.sessions is not None else math.inf
-    limits = {
-        "turns_per_second": turns_most,
-        "arrivals_per_second": MOST_SESSIONS_PER_SECOND,
-        "rejected_per_second": MOST_SESSIONS_PER_SECOND,
-    }
-    kept: dict[str, float | None] = {}
-    for name, most in limits.items():
-        told: float | None = getattr(seen, name)
-        kept[name] = _within(told, 0, most)
-        if told is not None and kept[name] is None:
-            lies.append(Lie(name, f"{name.replace('_', ' ')}: {told:.4g} can't be"))
-    return replace(
-        seen,
-        turns_per_second=kept["turns_per_second"],
-        arrivals_per_second=kept["arrivals_per_second"],
-        rejected_per_second=kept["rejected_per_second"],
+    limits = (
+        ("turns_per_second", seen.turns_per_second, turns_most),
+        ("arrivals_per_second", seen.arrivals_per_second, MOST_SESSIONS_PER_SECOND),
+        ("rejected_per_second", seen.rejected_per_second, MOST_SESSIONS_PER_SECOND),
     )
+    wrong = {name: told for name, told, most in limits if told is not None and _within(told, 0, most) is None}
+    if not wrong:
+        return seen
+    lies += [Lie(name, f"{name.replace('_', ' ')}: {told:.4g} can't be") for name, told in wrong.items()]
+    unknown: dict[str, Any] = dict.fromkeys(wrong)
+    return replace(seen, **unknown)
 
 
 def _plausible_work(part: StageWork) -> bool:
     told = (part.seconds, part.batches, part.items, part.busy_ms, part.waits, part.wait_ms, part.busy_square or 0.0)
-    return all(_is_amount(amount) for amount in told)
-
-
-def _is_amount(number: float) -> bool:
-    return math.isfinite(number) and number >= 0
+    return all_amounts(told)
 
 
 def _within(number: float | None, least: float, most: float) -> float | None:
-    told = number is not None and not math.isnan(number) and not math.isinf(number) and least <= number <= most
-    return number if told else None
+    return number if number is not None and math.isfinite(number) and least <= number <= most else None

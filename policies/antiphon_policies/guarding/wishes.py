@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from antiphon_crds.stages import Actuator
+from antiphon_policies.facts import AgentFacts, Setting
 
 _MOST = 32
 """Entries kept on each side. What is left out is treated as lasting longer, so that it only holds back more."""
@@ -34,6 +38,24 @@ class Wishes:
 
     def lowest(self, since: float) -> int | None:
         return next((level for at, level in self.rising if at >= since), None)
+
+
+NO_WISHES = Wishes()
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The level of all that runs, and what it follows from: while that is the same, the levels are."""
+
+    facts: AgentFacts
+    current: Setting
+    by_target: Mapping[tuple[Actuator, str], int]
+
+    def of(self, facts: AgentFacts, current: Setting) -> bool:
+        """Quick to say yes, and never wrongly: facts that only look the same count as others."""
+        mine = self.facts
+        same = mine.stages is facts.stages and mine.groups is facts.groups and mine.modes == facts.modes
+        return same and (self.current is current or self.current == current)
 
 
 def _bounded(wishes: list[Wish]) -> tuple[Wish, ...]:

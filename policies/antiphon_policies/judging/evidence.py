@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 
 from antiphon_crds.policy import Objective
 from antiphon_crds.stages import RATIO_INDICATORS
+from antiphon_policies.figures import all_amounts
 from antiphon_policies.objectives import EffectiveObjective, target_of
 from antiphon_policies.seeing.distribution import Distribution
 from antiphon_policies.seeing.observation import Measured
@@ -45,10 +48,14 @@ def permitted(objective: Objective) -> float | None:
 
 
 def possible(durations: Distribution) -> bool:
-    figures = (*durations.counts, durations.total)
-    ordered = all(one < other for one, other in zip(durations.bounds, durations.bounds[1:], strict=False))
-    whole = len(durations.bounds) == len(durations.counts) and not any(map(math.isnan, durations.bounds))
-    return whole and ordered and all(math.isfinite(figure) and figure >= 0 for figure in figures)
+    whole = len(durations.bounds) == len(durations.counts) and _in_order(durations.bounds)
+    return whole and all_amounts((*durations.counts, durations.total))
+
+
+@lru_cache(maxsize=1024)
+def _in_order(bounds: tuple[float, ...]) -> bool:
+    """Nearly all histograms have the same bounds."""
+    return all(one < other for one, other in pairwise(bounds)) and not any(map(math.isnan, bounds))
 
 
 def _of_durations(effective: EffectiveObjective, measured: Measured) -> Evidence | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from antiphon_crds.agent_status import ObjectiveStatus
@@ -166,8 +167,13 @@ def _status(effective: EffectiveObjective, found: Evidence, state: State) -> Obj
 
 def _unknown(effective: EffectiveObjective, reason: Reason, why: str) -> Judgement:
     objective = effective.objective
-    status = ObjectiveStatus(name=objective.name, target=target_of(objective))
-    return Judgement(objective, status, reason, why, None)
+    return Judgement(objective, _of_nothing(objective.name, target_of(objective)), reason, why, None)
+
+
+@lru_cache(maxsize=4096)
+def _of_nothing(name: str, target: float) -> ObjectiveStatus:
+    """Many objectives of many agents are not measured, tick after tick."""
+    return ObjectiveStatus(name=name, target=target)
 
 
 def _shown(objective: Objective, value: float) -> str:

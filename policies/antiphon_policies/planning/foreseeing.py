@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from antiphon_policies.facts import AgentFacts, Setting
-from antiphon_policies.planning.memory import Memory, modes_key, objectives_key, stages_token
+from antiphon_policies.planning.memory import Memory, facts_token
 from antiphon_policies.predicting.prediction import Load, Prediction
 from antiphon_policies.predicting.turn import predict
 
@@ -17,11 +17,7 @@ def foreseen(facts: AgentFacts, setting: Setting, load: Load, serving: Mapping[s
     """As `predict`. Of how many sessions and replicas there are, only those of the fullest replica count."""
     crowds = tuple(_fullest(load.sessions, serving.get(group.name, 0)) for group in facts.groups)
     key = (
-        stages_token(facts),
-        tuple((group.name, group.shares_device) for group in facts.groups),
-        modes_key(facts.modes),
-        objectives_key(facts.objectives),
-        facts.duty_cycle,
+        facts_token(facts),
         load.turns_per_second,
         crowds,
         setting.mode,

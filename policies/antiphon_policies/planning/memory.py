@@ -64,6 +64,8 @@ class Tokens:
 
 
 _TOKENS = Tokens(1 << 12)
+_FACTS: Memory[tuple[AgentFacts, int]] = Memory(1 << 12)
+"""By their address, as long as they are kept here."""
 
 
 def token_of(key: Key) -> int:
@@ -78,7 +80,7 @@ def key_of(ask: Ask, limits: Mapping[str, int]) -> Key:
     """All that the plan of an agent by itself follows from: not who it is, nor what goes first among agents."""
     facts, load, current = ask.facts, ask.load, ask.current
     return (
-        _facts_token(facts),
+        facts_token(facts),
         load.sessions,
         load.turns_per_second,
         ask.slack,
@@ -90,7 +92,16 @@ def key_of(ask: Ask, limits: Mapping[str, int]) -> Key:
     )
 
 
-def _facts_token(facts: AgentFacts) -> int:
+def facts_token(facts: AgentFacts) -> int:
+    """The same for all agents that are planned alike."""
+    known = _FACTS.get((id(facts),))
+    if known is None or known[0] is not facts:
+        known = (facts, _token_of(facts))
+        _FACTS.keep((id(facts),), known)
+    return known[1]
+
+
+def _token_of(facts: AgentFacts) -> int:
     rails = facts.guardrails
     return token_of(
         (

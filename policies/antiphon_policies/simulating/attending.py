@@ -13,7 +13,7 @@ from antiphon_crds.policy import Objective
 from antiphon_policies.facts import AgentFacts, Setting
 from antiphon_policies.seeing.distribution import Distribution
 from antiphon_policies.seeing.observation import Measured, Observation, PodSeen, StageSeen
-from antiphon_policies.simulating.pools import GOING, NONE, SERVING, Bools, Ints, Pools
+from antiphon_policies.simulating.pools import GOING, SERVING, Bools, Ints, Pools
 from antiphon_policies.simulating.speeds import Floats
 
 RECENT_SECONDS, RATE_SECONDS = 30.0, 60.0
@@ -140,6 +140,11 @@ class Past:
         total = self.totals[kind, agent] - self._totals[place, kind, agent]
         return Distribution(self.bounds, tuple(counts.tolist()), float(total)), covered
 
+    def answered(self, agent: int, steps: int) -> tuple[float, int]:
+        """Turns, and over how many steps."""
+        place, covered = self._before(steps)
+        return float(self.turns[agent] - self._promised[place, 0, agent]), covered
+
     def sessions(self, agent: int, steps: int) -> tuple[float, float, int]:
         """Offered and rejected, and over how many steps."""
         place, covered = self._before(steps)
@@ -163,18 +168,19 @@ class Sight:
     def look(self, now: float, arrays: Pools, past: Past, in_force: Setting, response: bool) -> Observation:
         recent, covered = past.gained(int(response), self.agent, self._steps(RECENT_SECONDS))
         offered, rejected, steps = past.sessions(self.agent, self._steps(RATE_SECONDS))
-        turns, turn_steps = past.gained(0, self.agent, self._steps(RATE_SECONDS))
+        turns, turn_steps = past.answered(self.agent, self._steps(RATE_SECONDS))
         seconds = max(1, steps) * self.step_seconds
         return Observation(
             at=self.begins_at + now,
             source="simulator",
             pods=tuple(self._pods(arrays, in_force)),
+            entries=frozenset((self.facts.entry,)),
             replicas={name: int(arrays.wanted[row]) for name, row in self.pools.items()},
             measured=dict(self._measured(past)),
             recent=Measured(0.0, durations=recent, covered_seconds=covered * self.step_seconds),
             arrivals_per_second=offered / seconds,
             rejected_per_second=rejected / seconds,
-            turns_per_second=turns.count / (max(1, turn_steps) * self.step_seconds),
+            turns_per_second=turns / (max(1, turn_steps) * self.step_seconds),
         )
 
     def _steps(self, seconds: float) -> int:
@@ -200,15 +206,15 @@ class Sight:
                 for stage in self.facts.stages
                 if stage.group == group.name
             }
-            for place in np.flatnonzero(arrays.state[row] != NONE).tolist():
-                serves = arrays.state[row, place] in (SERVING, GOING)
+            for state, number, sessions in arrays.replicas(row):
+                serves = state in (SERVING, GOING)
                 yield PodSeen(
-                    name=f"{group.name}-{arrays.number[row, place]}",
+                    name=f"{group.name}-{number}",
                     group=group.name,
                     ready=serves,
-                    going=arrays.state[row, place] == GOING,
+                    going=state == GOING,
                     age_seconds=0.0 if serves else math.inf,
-                    sessions=int(arrays.sessions[row, place]) if serves else None,
+                    sessions=sessions if serves else None,
                     capacity=group.max_sessions,
                     stages=stages if serves else {},
                 )

@@ -41,25 +41,23 @@ class Crowd:
         until = int(np.searchsorted(self.starts, now, side="right"))
         arriving, self._begun = np.arange(self._begun, until), until
         np.add.at(self.offered, self.agents[arriving], 1)
-        arriving = arriving[np.argsort(self.agents[arriving], kind="stable")]
-        rank = _rank(self.agents[arriving])
-        for turn in range(int(rank.max(initial=-1)) + 1):
-            self._place(arriving[rank == turn])
+        if len(arriving):
+            self._place(arriving[np.argsort(self.agents[arriving], kind="stable")])
         self._end(now)
 
     def _place(self, those: Ints) -> None:
-        """At most one of each agent."""
-        pools = self._pools
+        """In the order of their agents. Once one of an agent is refused, all its later ones are: no pool has room again."""
+        pools, rank = self._pools, _rank(self.agents[those])
         fits = np.ones(len(those), dtype=np.bool_)
         chosen = []
         for own in self._pools_of[self.agents[those]].T:
-            places, free = pools.least_loaded(own)
+            places, free = pools.least_loaded(own, rank)
             fits &= free | (own < 0)
             chosen.append((own, places))
         np.add.at(self.rejected, self.agents[those[~fits]], 1)
         for column, (own, places) in enumerate(chosen):
             taken = fits & (own >= 0)
-            pools.sessions[own[taken], places[taken]] += 1
+            np.add.at(pools.sessions, (own[taken], places[taken]), 1)
             self._places[those[taken], column] = places[taken]
             self._numbers[those[taken], column] = pools.number[own[taken], places[taken]]
         self._live[those[fits]] = True

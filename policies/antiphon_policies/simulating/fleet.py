@@ -21,7 +21,7 @@ from antiphon_policies.simulating.attending import (
     Watch,
     windows_of,
 )
-from antiphon_policies.simulating.controlling import Controller
+from antiphon_policies.simulating.controlling import Asked, Controller, wanted_of_all
 from antiphon_policies.simulating.crowd import Crowd
 from antiphon_policies.simulating.pools import Pools
 from antiphon_policies.simulating.promises import promise_of
@@ -165,7 +165,7 @@ class _Fleet:
         cumulants = self.tables[rows, :3, loads].T
         cumulants[0] += waits[rows, places]
         cumulants += self._others.added(answered, waits)[:, agents]
-        times = drawn(np.repeat(cumulants, numbers, axis=1), self.rng)
+        times = drawn(cumulants, numbers, self.rng)
         who = np.repeat(agents, numbers)
         begins, decided, overhead = self.shapes[:, who]
         heard = np.maximum(decided, begins + times) + overhead
@@ -182,18 +182,20 @@ class _Fleet:
         recent = self.past.late_shares(max(1, round(RECENT_SECONDS / self.step_seconds)))
         serving = np.bincount(self.owner, self.pools.serving, minlength=len(self.agents)).astype(np.int64)
         seen = Seen(self.crowd.live, serving, self.crowd.rejected, recent > self.allowed)
-        for place, reason in self.watch.due(now, seen).items():
-            self.asked[reason] += 1
-            self._ask(now, place, self.agents[place])
+        due = self.watch.due(now, seen)
+        self.asked.update(due.values())
+        asked = [self._asked(now, place, self.agents[place]) for place in due]
+        for place, wanted in zip(due, wanted_of_all(asked), strict=True):
+            agent = self.agents[place]
+            if wanted != agent.setting:
+                wanted = fitting(agent.given.facts, wanted, agent.setting)
+            if wanted != agent.setting:
+                self._want(now, place, agent, wanted)
 
-    def _ask(self, now: float, place: int, agent: _Agent) -> None:
+    def _asked(self, now: float, place: int, agent: _Agent) -> Asked:
         given = agent.given
         seen = agent.sight.look(now, self.pools, self.past, agent.in_force, bool(self.responses[place]))
-        wanted = given.controller.control(given.facts, seen, agent.setting)
-        if wanted != agent.setting:
-            wanted = fitting(given.facts, wanted, agent.setting)
-        if wanted != agent.setting:
-            self._want(now, place, agent, wanted)
+        return Asked(given.controller, given.facts, seen, agent.setting)
 
     def _want(self, now: float, place: int, agent: _Agent, wanted: Setting) -> None:
         agent.actions += changes(agent.setting, wanted)

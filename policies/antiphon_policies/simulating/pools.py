@@ -45,6 +45,11 @@ class Pools:
     def placed(self) -> Ints:
         return np.asarray((self.state != NONE).sum(axis=1))
 
+    def replicas(self, pool: int) -> list[tuple[int, int, int]]:
+        """State, number and sessions of each that there is."""
+        figures = (each[pool].tolist() for each in (self.state, self.number, self.sessions))
+        return [one for one in zip(*figures, strict=True) if one[0] != NONE]
+
     def open(self, pool: int, count: int) -> None:
         self.want(pool, count, 0.0)
         self.state[pool][self.state[pool] == STARTING] = SERVING
@@ -74,12 +79,22 @@ class Pools:
         late = np.argwhere(going & (self.sessions > 0) & (self.due <= now))
         return [(int(pool), int(place)) for pool, place in late]
 
-    def least_loaded(self, pools: Ints) -> tuple[Ints, Bools]:
-        """Of each of these pools the place with the fewest sessions, and whether it takes another one."""
-        sessions = np.where(self.state[pools] == SERVING, self.sessions[pools], _FULL)
-        places = sessions.argmin(axis=1)
-        least = sessions[np.arange(len(pools)), places]
-        return places, least < np.minimum(self.most[pools], _FULL)
+    def least_loaded(self, pools: Ints, rank: Ints) -> tuple[Ints, Bools]:
+        """Where sessions go that come one after another, each to the place with the fewest; the first of equal ones. And
+        whether there is room. Each is given by its pool, and by how many came to that before it.
+
+        Places fill like vessels: `needed` is how many sessions it takes until the next emptiest place is filled along.
+        """
+        sessions = np.where(self.state == SERVING, self.sessions, _FULL)
+        ordered = np.sort(sessions, axis=1)
+        filled = np.cumsum(ordered, axis=1) - ordered
+        needed = np.arange(ordered.shape[1]) * ordered - filled
+        along = (needed[pools] <= rank[:, None]).sum(axis=1)
+        level = ordered[pools, along - 1]
+        beyond = rank - needed[pools, along - 1]
+        among = np.cumsum(sessions[pools] <= level[:, None], axis=1)
+        places = (among > (beyond % along)[:, None]).argmax(axis=1)
+        return places, level + beyond // along < np.minimum(self.most[pools], _FULL)
 
     def answer(self, tables: Floats, turns_per_second: Floats, seconds: float) -> tuple[Floats, Floats]:
         """What each replica answers in so many seconds, on average, and how many milliseconds of backlog are before each

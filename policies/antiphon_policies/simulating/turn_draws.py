@@ -10,14 +10,15 @@ from antiphon_policies.simulating.speeds import Floats
 _SKEWED, _STRAIGHT = 6.0, 1e-4
 
 
-def drawn(cumulants: Floats, rng: np.random.Generator) -> Floats:
-    """Times with this mean, variance and third moment: a normal variable bent as the prediction's quantiles are."""
+def drawn(cumulants: Floats, numbers: Ints, rng: np.random.Generator) -> Floats:
+    """So many times of each mean, variance and third moment: a normal variable bent as the prediction's quantiles are."""
     mean, variance, third = cumulants
     spread = np.sqrt(np.maximum(variance, 1e-12))
     sixth = np.clip(third / spread**3, -_SKEWED, _SKEWED) / 6
     sixth = np.where(np.abs(sixth) < _STRAIGHT, _STRAIGHT, sixth)
-    bent = np.maximum(1 + sixth * rng.standard_normal(len(mean)) - sixth**2, 0.0) ** 3
-    times: Floats = np.maximum(0.0, mean + spread * (bent - 1) / (3 * sixth))
+    bend, base, scale, shift = np.repeat((sixth, 1 - sixth**2, spread / (3 * sixth), mean), numbers, axis=1)
+    root = np.maximum(base + bend * rng.standard_normal(len(bend)), 0.0)
+    times: Floats = np.maximum(0.0, shift + scale * (root * root * root - 1))
     return times
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antiphon_crds.voicemodel import Profile
-from antiphon_policies.deciding.agent_facts import Ground, agent_facts, teachable
+from antiphon_policies.deciding.agent_facts import Ground, agent_facts, forget, teachable
 from antiphon_policies.deciding.habits import PAUSE_MS, PLAIN, SPECULATIVE
 from antiphon_policies.deciding.services import awaited, service_of
 from antiphon_policies.estimating.estimates import Estimates
@@ -102,3 +102,19 @@ def test_all_steps_of_an_answer_are_counted_once(
     whole = 10 + 2 * size + steps * (decode[0] + decode[1] * size)
     assert service.mean_ms(size) + rest == pytest.approx(whole)
     assert rest >= -1e-9
+
+
+def test_facts_are_the_very_same_until_a_service_or_a_place_changes() -> None:
+    resolution = resolve(example_agents()["hello-world"], example_catalog())
+    learned, grounds = Estimates(), {"main": Ground()}
+    facts = agent_facts(resolution, grounds, learned)
+    assert agent_facts(resolution, {"main": Ground()}, learned) is facts
+    (stage, variant), (key, seed) = next(each for each in teachable(resolution, grounds).items() if each[0][0] != "vad")
+    for look in range(6):
+        learned.learn(key, StageWork(stage, variant, 5.0, 10.0, 40.0, 4000.0), seed, 100.0 + 5 * look)
+    taught = agent_facts(resolution, grounds, learned)
+    assert taught != facts
+    forget()
+    assert agent_facts(resolution, grounds, learned) == taught
+    grounds["main"] = Ground(start_seconds=77.0)
+    assert agent_facts(resolution, grounds, learned).groups[0].start_seconds == 77.0

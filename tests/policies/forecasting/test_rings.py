@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antiphon_policies.forecasting.history import History
-from antiphon_policies.forecasting.rings import Ring
+from antiphon_policies.forecasting.rings import Ring, quantile
 
-_samples = st.lists(st.tuples(st.integers(0, 120), st.floats(0, 1000)), min_size=1, max_size=60)
+_samples = st.lists(st.tuples(st.integers(0, 120) | st.just(250), st.floats(0, 1000)), min_size=1, max_size=60)
 
 
 @settings(max_examples=80, deadline=None)
@@ -83,3 +83,9 @@ def test_what_was_found_serves_until_a_step_is_over() -> None:
 
     assert [history.once("it", 60.0, now, find) for now in (0.0, 59.0, 60.0)] == [0.0, 0.0, 60.0]
     assert sought == [0.0, 60.0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=50), st.floats(0, 1))
+def test_quantiles_are_those_of_numpy(values: list[float], share: float) -> None:
+    assert quantile(np.array(values), share) == pytest.approx(float(np.quantile(values, share)), rel=1e-12, abs=1e-9)

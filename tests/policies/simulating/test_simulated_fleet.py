@@ -12,10 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated_agents import Scripted, a_setting, an_agent
 
+from antiphon_crds.policy import Guardrails
+from antiphon_policies.deciding.controller import AntiphonController
 from antiphon_policies.facts import AgentFacts, GroupFacts, ModeFacts, Service, Setting, TurnShape
 from antiphon_policies.seeing.observation import Observation
 from antiphon_policies.simulating import traces
 from antiphon_policies.simulating.attending import Attention, Seen, Watch
+from antiphon_policies.simulating.controlling import Asked, wanted_of_all
 from antiphon_policies.simulating.fixed import Fixed
 from antiphon_policies.simulating.fleet import FleetAgent, simulate_fleet
 from antiphon_policies.simulating.pools import GOING, NONE, SERVING, STARTING, Pools
@@ -43,6 +46,46 @@ def one(facts: AgentFacts, scene: Scene, controller: Scripted | None = None, att
 
 def always(script: Callable[[Observation, Setting], Setting]) -> Scripted:
     return Scripted(script, interval_seconds=15.0)
+
+
+class ByItself(AntiphonController):
+    """The loop, asked alone."""
+
+    control_all = None  # type: ignore[assignment]
+
+
+def test_the_loops_that_are_due_think_together_and_each_decides_for_itself() -> None:
+    facts = an_agent(max_sessions=60)
+    facts = replace(facts, guardrails=Guardrails(mode="Enforce"))
+
+    def runs(kind: type[AntiphonController]) -> list[object]:
+        agents = [
+            FleetAgent(facts, Scene(busy(level, 900, seed), a_setting(1), 900), kind(facts))
+            for seed, level in enumerate((10.0, 70.0, 130.0))
+        ]
+        return [(run.moments, run.actions, run.notes, run.replica_hours) for run in sampled(*agents)]
+
+    together = runs(AntiphonController)
+    assert together == runs(ByItself)
+    assert len({str(run) for run in together}) == 3
+
+
+def test_the_wishes_of_controllers_come_in_their_order() -> None:
+    seen, gathered = Observation(at=0.0), list[int]()
+
+    class Gathering(Scripted):
+        @staticmethod
+        def control_all(asked: Sequence[Asked]) -> list[Setting]:
+            gathered.append(len(asked))
+            return [one.controller.control(one.facts, one.seen, one.current) for one in asked]
+
+    def wishing(kind: type[Scripted], count: int) -> Asked:
+        return Asked(kind(lambda *_: a_setting(count)), an_agent(), seen, a_setting(9))
+
+    kinds = (Gathering, Scripted, Gathering, Gathering, Scripted)
+    asked = [wishing(kind, count) for count, kind in enumerate(kinds)]
+    assert [one.replicas["main"] for one in wanted_of_all(asked)] == [0, 1, 2, 3, 4]
+    assert gathered == [3]
 
 
 @settings(max_examples=12, deadline=None)
@@ -145,6 +188,9 @@ def test_sessions_of_several_groups_are_on_one_replica_of_each() -> None:
     assert run.replica_hours == {"main": 0.25, "voice": 0.5}
     middle, rough = np.median(exact.turns_ms), run.moments[-1].p50_ms
     assert rough == pytest.approx(float(middle), rel=0.12)
+    watcher = always(lambda _, current: current)
+    one(split, scene, watcher)
+    assert watcher.seen[-1].sessions == 20
 
 
 def test_failures_are_not_sampled_and_that_is_said() -> None:
@@ -223,15 +269,34 @@ def test_replicas_start_serve_drain_and_end() -> None:
 def test_the_least_loaded_replica_takes_the_next_session() -> None:
     pools = some_pools(most=4)
     pools.sessions[0, :2] = [4, 3]
-    places, fits = pools.least_loaded(np.array([0]))
-    assert (places.tolist(), fits.tolist()) == ([1], [True])
-    pools.sessions[0, 1] = 4
-    assert pools.least_loaded(np.array([0]))[1].tolist() == [False]
+    places, fits = pools.least_loaded(np.array([0, 0]), np.array([0, 1]))
+    assert (int(places[0]), fits.tolist()) == (1, [True, False])
+
+
+@given(
+    st.lists(st.tuples(st.integers(NONE, GOING), st.integers(0, 9)), min_size=6, max_size=6),
+    st.none() | st.integers(1, 9),
+    st.integers(1, 30),
+)
+@settings(max_examples=60, deadline=None)
+def test_sessions_that_come_at_once_go_where_they_would_one_by_one(
+    replicas: list[tuple[int, int]], most: int | None, count: int
+) -> None:
+    pools = Pools([GroupFacts("main", max_replicas=2, max_sessions=most)], [0.0], [0.0])
+    pools.state[0], pools.sessions[0] = zip(*replicas, strict=True)
+    places, fits = pools.least_loaded(np.zeros(count, dtype=np.int64), np.arange(count))
+    for place, taken in zip(places.tolist(), fits.tolist(), strict=True):
+        first, free = pools.least_loaded(np.array([0]), np.array([0]))
+        assert taken == free[0]
+        if taken:
+            serving = np.where(pools.state[0] == SERVING, pools.sessions[0], np.iinfo(np.int64).max)
+            assert place == first[0] == serving.argmin()
+            pools.sessions[0, place] += 1
 
 
 def test_drawn_times_have_their_mean_variance_and_skew() -> None:
     wanted = np.array([[300.0], [2500.0], [1.5 * 2500**1.5]])
-    times = drawn(np.repeat(wanted, 200_000, axis=1), np.random.default_rng(1))
+    times = drawn(wanted, np.array([200_000]), np.random.default_rng(1))
     assert times.mean() == pytest.approx(300, rel=0.01)
     assert times.std() == pytest.approx(50, rel=0.03)
     assert ((times - times.mean()) ** 3).mean() / times.std() ** 3 == pytest.approx(1.5, rel=0.1)
