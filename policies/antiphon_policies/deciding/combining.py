@@ -8,10 +8,10 @@ from dataclasses import replace
 from antiphon_policies.deciding.looking import Plans
 from antiphon_policies.facts import AgentFacts, ModeFacts, Setting, StageFacts, StageSetting, TurnShape
 
-RESERVE = 4
+RESERVE = 2
 """A cap that is changed becomes so many times what is planned: it costs nothing while batches stay small, and a burst is met at
 once with larger ones."""
-HYSTERESIS = 2
+HYSTERESIS = 4
 """A cap is lowered where it is more than so many times what it would be: caps that follow every wave help nobody, and use up the
 actions that replicas may need."""
 

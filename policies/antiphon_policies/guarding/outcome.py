@@ -141,8 +141,9 @@ def _matters(change: Change, told: Reading, scene: GuardScene) -> bool:
 def _reference_ms(pending: Pending, scene: GuardScene) -> float | None:
     """What the indicator would be now: of what adds capacity, without it; of what gives it back, as it was expected.
 
-    It is what was measured then, times what the model says of the difference in load, and of the change itself. That turns
-    should have become shorter is never counted on.
+    It is what was measured then, times what the model says of the difference in load, and of the change itself; and no less
+    than what the model says of what gives back, as it was by that that it was chosen. That turns should have become shorter is
+    never counted on.
     """
     if pending.was_ms is None:
         return None
@@ -154,7 +155,8 @@ def _reference_ms(pending: Pending, scene: GuardScene) -> float | None:
     now = _predicted_ms(without if change.direction == "up" else scene.current, scene.load, scene)
     if then is None or now is None or not 0 < then < math.inf:
         return None
-    return pending.was_ms * max(1.0, now / then)
+    scaled = pending.was_ms * max(1.0, now / then)
+    return scaled if change.direction == "up" else max(scaled, now)
 
 
 def _same_load(one: Load, other: Load) -> bool:

@@ -85,8 +85,8 @@ def test_a_recording_is_heard_and_each_answer_is_saved(emulated_agent: str, tone
     assert "measured by the agent" in lines
 
 
-def test_each_line_of_a_pipe_is_a_turn(emulated_agent: str, tone: Path) -> None:
-    stdin = f"/wav {tone}\n\n/nonsense\n/save nowhere\nGood bye\n/quit\nnever said\n"
+def test_each_line_of_a_pipe_is_a_turn(emulated_agent: str, tone: Path, tmp_path: Path) -> None:
+    stdin = f"/wav {tone}\n\n/nonsense\n/save {tmp_path / 'saved'}\nGood bye\n/quit\nnever said\n"
     result = antiphon_talk("--url", emulated_agent, "--no-speak", "-o", "json", stdin=stdin)
     assert result.exit_code == 0, result.output
     assert [turn["asked"] for turn in turns_of(result)] == ["tone.wav", "Good bye"]
