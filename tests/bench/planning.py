@@ -5,7 +5,7 @@ python tests/bench/planning.py [--agents N] [--seeds N] [--shared] [--json]
 Each agent has four stages of four variants, caps up to 64, two modes and up to eight replicas. Best and median are over the
 seeds; CPU time of the process, as other programs run beside; wall time is printed too. `one` is what a plan takes that is asked
 for by itself, of an agent that was not seen before. `again` is what all plans take when they are asked for once more, as is usual
-for a loop whose agents stand still: then they are remembered.
+for a loop whose agents stand still: then they are remembered. Python's garbage collector is set as in the operator.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from planning_cases import Drawn  # noqa: E402
 
+from antiphon_operator.operate.garbage import look_seldom  # noqa: E402
 from antiphon_policies.planning.asking import Ask, Plan  # noqa: E402
 from antiphon_policies.planning.planner import plan, plan_one  # noqa: E402
 
@@ -93,6 +94,7 @@ def main() -> int:
     parser.add_argument("--shared", action="store_true", help="the stages of an agent take turns on one device")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     options = parser.parse_args()
+    look_seldom()
     plan(fleet(10_000, 20, options.shared))
     print(f"numpy {np.__version__}; {options.agents} agents; command: {' '.join(sys.argv)}")
     print(f"{'seed':>4}{'cpu s':>8}{'wall s':>8}{'kept':>7}{'best':>7}{'replicas':>10}{'one, ms':>9}{'again, s':>10}")

@@ -13,6 +13,7 @@ import typer
 
 from antiphon_operator.images import RUNTIME_IMAGE
 from antiphon_operator.kube.errors import KubeError
+from antiphon_operator.operate.garbage import look_seldom
 from antiphon_operator.operate.settings import OperatorSettings
 from antiphon_operator.rendering.plan import RenderSettings
 
@@ -87,6 +88,7 @@ def operator(
     )
     _log(verbose)
     try:
+        look_seldom()
         code = asyncio.run(operate(settings))
     except (KubeError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
