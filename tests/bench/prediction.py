@@ -44,7 +44,7 @@ from antiphon_policies.facts import (
 from antiphon_policies.predicting import grid
 from antiphon_policies.predicting.prediction import Load
 from antiphon_policies.predicting.turn import predict
-from antiphon_policies.simulating.steady import steady
+from antiphon_policies.simulating.steady import Steady, steady
 
 PIPELINES = ("cascade", "speculating", "mixed", "equal", "stepping")
 LOADS = (0.1, 0.3, 0.5, 0.7, 0.79, 0.9, 0.98)
@@ -77,7 +77,7 @@ class Outcome:
     sessions: int
     simulated_p95_ms: float
     predicted_p95_ms: float
-    lockstep_error: float | None
+    lockstep_error: float | None = None
     """Of the p95 of the stage in lockstep alone."""
 
     @property
@@ -179,17 +179,17 @@ def scaled(service: Service, scale: float) -> Service:
     return Service(noise=service.noise, **times)
 
 
+def simulated(facts: AgentFacts, setting: Setting, sessions: int, turns: int, seed: int) -> tuple[Steady, float]:
+    """About so many turns, and how many each session took a second."""
+    seconds = turns / (sessions * facts.turns_per_second)
+    rng = np.random.default_rng(seed)
+    found = steady(facts, setting, sessions, seconds, rng, warm_up_seconds=max(60.0, 0.2 * seconds))
+    return found, len(found.turns) / seconds / sessions
+
+
 def held_against(case: Case, turns: int, seed: int) -> Outcome:
-    seconds = turns / (case.sessions * case.facts.turns_per_second)
-    seen = steady(
-        case.facts,
-        case.setting,
-        case.sessions,
-        seconds,
-        np.random.default_rng(seed),
-        warm_up_seconds=max(60.0, 0.2 * seconds),
-    )
-    load = Load(case.sessions, len(seen.turns) / seconds / case.sessions)
+    seen, turns_per_second = simulated(case.facts, case.setting, case.sessions, turns, seed)
+    load = Load(case.sessions, turns_per_second)
     told = predict(case.facts, case.setting, load)
     return Outcome(
         case.pipeline,

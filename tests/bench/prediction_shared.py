@@ -33,7 +33,7 @@ import numpy as np
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1] / "support")]
 
 from meeting_fit import Sample, fit, sampled, store, stored  # noqa: E402
-from tests.bench.prediction import CAPS, LOADS, LONGEST_MS, SHORTEST_MS, one_stage, scaled  # noqa: E402
+from tests.bench.prediction import CAPS, LOADS, LONGEST_MS, SHORTEST_MS, Outcome, one_stage, scaled, simulated  # noqa: E402
 
 from antiphon_crds.stages import Stage  # noqa: E402
 from antiphon_policies.facts import (  # noqa: E402
@@ -53,7 +53,6 @@ from antiphon_policies.predicting.prediction import Load  # noqa: E402
 from antiphon_policies.predicting.sharing import Asked  # noqa: E402
 from antiphon_policies.predicting.times import callers  # noqa: E402
 from antiphon_policies.predicting.turn import predict  # noqa: E402
-from antiphon_policies.simulating.steady import Steady, steady  # noqa: E402
 
 PIPELINES = {"cascade": "cascade", "batches": "mixed", "equal": "equal"}
 """And what their stages are drawn as."""
@@ -72,20 +71,6 @@ class Case:
     """Scaled."""
     calls: Sequence[float]
     """Of each, for a turn."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    pipeline: str
-    load: float
-    """By the turns that there were."""
-    wanted_load: float
-    simulated_p95_ms: float
-    predicted_p95_ms: float
-
-    @property
-    def error(self) -> float:
-        return self.predicted_p95_ms / self.simulated_p95_ms - 1
 
 
 def drawn(pipeline: str, load: float, rng: np.random.Generator) -> Case:
@@ -168,27 +153,14 @@ def least_ms(stage: _Drawn, sessions: int, rate: float) -> float:
     return service.mean_ms(min(under_way, most))
 
 
-def seen(case: Case, turns: int, seed: int) -> tuple[Steady, float]:
-    """And turns a second of one session."""
-    seconds = turns / (case.sessions * case.facts.turns_per_second)
-    found = steady(
-        case.facts,
-        case.setting,
-        case.sessions,
-        seconds,
-        np.random.default_rng(seed),
-        warm_up_seconds=max(60.0, 0.2 * seconds),
-    )
-    return found, len(found.turns) / seconds / case.sessions
-
-
 def held_against(case: Case, turns: int, seed: int) -> Outcome:
-    found, turns_per_second = seen(case, turns, seed)
+    found, turns_per_second = simulated(case.facts, case.setting, case.sessions, turns, seed)
     told = predict(case.facts, case.setting, Load(case.sessions, turns_per_second))
     return Outcome(
         case.pipeline,
         load_of(case.stages, case.calls, case.sessions * turns_per_second / 1000, case.sessions),
         case.load,
+        case.sessions,
         float(np.quantile(found.turns, 0.95)),
         told.turn_p95_ms,
     )
@@ -199,7 +171,7 @@ def samples(seed: int, cases: int, turns: int) -> Iterator[Sample]:
         rng = np.random.default_rng(seed + number)
         for pipeline in (*PIPELINES, "any"):
             case = drawn(pipeline, float(rng.uniform(0.03, 0.97)), rng)
-            found, turns_per_second = seen(case, turns, seed + number)
+            found, turns_per_second = simulated(case.facts, case.setting, case.sessions, turns, seed + number)
             asked = [
                 asked_of(stage, calls, case.sessions, turns_per_second)
                 for stage, calls in zip(case.stages, case.calls, strict=True)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from antiphon_policies.facts import AgentFacts, Setting
 from antiphon_policies.planning.memory import Memory, facts_token
 from antiphon_policies.predicting.prediction import Load, Prediction
-from antiphon_policies.predicting.turn import predict
+from antiphon_policies.predicting.turn import predict, sessions_of_fullest
 
 _KNOWN: Memory[Prediction] = Memory(1 << 12)
 
 
 def foreseen(facts: AgentFacts, setting: Setting, load: Load, serving: Mapping[str, int]) -> Prediction:
     """As `predict`. Of how many sessions and replicas there are, only those of the fullest replica count."""
-    crowds = tuple(_fullest(load.sessions, serving.get(group.name, 0)) for group in facts.groups)
+    crowds = tuple(sessions_of_fullest(load.sessions, serving.get(group.name, 0)) for group in facts.groups)
     key = (
         facts_token(facts),
         load.turns_per_second,
@@ -32,7 +31,3 @@ def foreseen(facts: AgentFacts, setting: Setting, load: Load, serving: Mapping[s
 
 def forget() -> None:
     _KNOWN.forget()
-
-
-def _fullest(sessions: float, replicas: int) -> float:
-    return math.ceil(sessions / replicas - 1e-9) if replicas > 0 else math.inf

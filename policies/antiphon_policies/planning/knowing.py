@@ -16,6 +16,7 @@ from antiphon_policies.planning.fleet import Fleet, fleet_of, levels_of
 from antiphon_policies.planning.judging import KEPT
 from antiphon_policies.planning.memory import Key, Memory, modes_key, objectives_key, stages_token, token_of
 from antiphon_policies.planning.searching import Query
+from antiphon_policies.predicting.turn import sessions_of_fullest
 
 _ANSWERS: Memory[tuple[Any]] = Memory(1 << 15)
 _BOUNDS: Memory[tuple[Any]] = Memory(1 << 9)
@@ -67,11 +68,7 @@ def facts_token(choices: Choices) -> int:
 
 def crowds(choices: Choices, sessions: float, replicas: Sequence[int]) -> tuple[float, ...]:
     """Sessions of the fullest replica of each group, as it is predicted."""
-    return tuple(_fullest(sessions, count) for count in choices.predicted(replicas))
-
-
-def _fullest(sessions: float, replicas: float) -> float:
-    return float(math.ceil(sessions / replicas - 1e-9)) if replicas > 0 else math.inf
+    return tuple(sessions_of_fullest(sessions, count) for count in choices.predicted(replicas))
 
 
 class Known:
@@ -96,7 +93,15 @@ class Known:
         )
         mode, level = (0, None) if member is None else (member.mode, member.level)
         now = self._now if query.kind == "best" else None
-        return (self._token, query.kind, mode, level, now, admitted, *(_fullest(sessions, count) for count in replicas))
+        return (
+            self._token,
+            query.kind,
+            mode,
+            level,
+            now,
+            admitted,
+            *(sessions_of_fullest(sessions, count) for count in replicas),
+        )
 
     def beside(self, query: Query, count: int) -> Iterator[tuple[Key, Query]]:
         """The same asked for some sessions more and fewer on the fullest replica, so many times, of an agent that was asked
@@ -104,7 +109,7 @@ class Known:
         if count <= 0 or not self._often or query.limit != KEPT or query.kind not in ("fits", "best"):
             return
         sessions = self._choices.load.sessions
-        here = _fullest(sessions, self._choices.predicted(query.replicas)[0])
+        here = sessions_of_fullest(sessions, self._choices.predicted(query.replicas)[0])
         for crowd in (here + sign * step for step in range(1, (count + 1) // 2 + 1) for sign in (1, -1)):
             if 1 <= crowd <= sessions:
                 other = replace(query, replicas=(sessions / crowd,))

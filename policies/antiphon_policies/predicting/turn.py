@@ -29,9 +29,9 @@ def predict(facts: AgentFacts, setting: Setting, load: Load, serving: Mapping[st
     )
 
 
-def sessions_of_fullest(sessions: float, replicas: int) -> float:
-    """Sessions of the replica that has the most."""
-    return float(math.ceil(sessions / replicas - 1e-9))
+def sessions_of_fullest(sessions: float, replicas: float) -> float:
+    """Sessions of the replica that has the most; infinite where there is none."""
+    return float(math.ceil(sessions / replicas - 1e-9)) if replicas > 0 else math.inf
 
 
 @dataclass(frozen=True, slots=True)
