@@ -22,8 +22,8 @@ STAGES = ("vad", "asr", "llm", "tts")
 Child = tuple[Resource, str]
 """Its resource and its name."""
 TIMEOUT_SECONDS = 60.0
-
-
+COLLECTED_SECONDS = 240.0
+"""A real garbage collector sends 20 requests a second by default, and what other tests left behind comes first."""
 QUIET_SECONDS = 2.5
 """Long enough for whatever an operator has to write after a change."""
 _NOTHING_RUNS = ("fake://", "antiphon-sandbox://hollow")
@@ -168,7 +168,7 @@ class Operated:
 
         watching.wait(self.cluster, self.path(resource), is_gone, timeout, query)
 
-    def wait_no_children(self, agent: str, timeout: float = TIMEOUT_SECONDS) -> None:
+    def wait_no_children(self, agent: str, timeout: float = COLLECTED_SECONDS) -> None:
         query = {"labelSelector": f"antiphon.dev/agent={agent}"}
         for resource in CHILDREN:
             watching.wait(self.cluster, self.path(resource), lambda found: not found, timeout, query)
