@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from antiphon_crds.policy import SLAPolicy
 from antiphon_operator.objects import Obj
 from antiphon_operator.operate import reasons
-from antiphon_operator.operate.conditions import conditions, verdict
+from antiphon_operator.operate.conditions import Verdict, conditions, verdict
 from antiphon_operator.operate.world import Parsed
+from antiphon_policies.guarding.rules.freezing import not_kept
 
 
 def catalog_status(found: Parsed[Any], agents: Collection[Obj], now: str) -> Obj:
@@ -19,11 +21,18 @@ def catalog_status(found: Parsed[Any], agents: Collection[Obj], now: str) -> Obj
 def common_status(found: Parsed[Any], now: str) -> Obj:
     before = found.raw.get("status") or {}
     generation = int(found.raw["metadata"].get("generation") or 0)
-    accepted = verdict(reasons.INVALID, map(str, found.problems)) if found.problems else verdict(reasons.VALID)
     return {
         "observedGeneration": generation,
-        "conditions": conditions([accepted], before.get("conditions") or (), generation, now),
+        "conditions": conditions([_accepted(found)], before.get("conditions") or (), generation, now),
     }
+
+
+def _accepted(found: Parsed[Any]) -> Verdict:
+    if found.problems:
+        return verdict(reasons.INVALID, map(str, found.problems))
+    if isinstance(found.object, SLAPolicy) and (lost := not_kept(found.object.spec.guardrails.freeze)):
+        return verdict(reasons.FREEZE_NOT_KEPT, lost)
+    return verdict(reasons.VALID)
 
 
 def _promises_kept(raw: Obj, agents: Collection[Obj]) -> Obj:

@@ -53,6 +53,13 @@ TRAFFIC_NOT_FOLLOWED = _reason(
     " is made ready for it.",
     "Correct the cron line or the time zone that the message names.",
 )
+FREEZE_NOT_KEPT = _reason(
+    ACCEPTED,
+    "FreezeNotKept",
+    "True",
+    "The policy is valid, but a freeze window never begins, or its time zone is not known to the operator and UTC is used.",
+    "Correct the cron line or the time zone that the message names.",
+)
 REFERENCE_MISSING = _reason(
     ACCEPTED,
     "ReferenceMissing",

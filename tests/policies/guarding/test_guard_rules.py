@@ -32,7 +32,7 @@ from antiphon_policies.guarding.changes import Change, Held
 from antiphon_policies.guarding.difference import inverse
 from antiphon_policies.guarding.records import Breaker, Lock
 from antiphon_policies.guarding.remembering import remember
-from antiphon_policies.guarding.rules.freezing import frozen_until
+from antiphon_policies.guarding.rules.freezing import frozen_until, not_kept
 from antiphon_policies.guarding.scene import GuardScene
 from antiphon_policies.guarding.wishes import Wishes
 from antiphon_policies.predicting.prediction import Load
@@ -178,6 +178,17 @@ def test_overlapping_beginnings_and_lines_that_never_match() -> None:
     assert frozen_until(hourly, at_vienna("2026-05-05T10:30:00")) == at_vienna("2026-05-05T12:00:00")
     never = Freeze(name="a", cron="0 0 30 2 *", duration="2h")
     assert frozen_until(never, NOW) is None
+
+
+def test_a_freeze_that_cannot_be_kept_as_written_is_told() -> None:
+    nowhere = Freeze(name="night", cron="0 1 * * *", duration="2h", time_zone="Europe/Atlantis")
+    never = Freeze(name="leap", cron="0 0 30 2 *", duration="2h")
+    yearly = Freeze(name="leap-day", cron="0 0 29 2 *", duration="2h")
+    assert not_kept([FREEZE, yearly]) == []
+    strange, missing = not_kept([FREEZE, nowhere, never])
+    assert strange.startswith("freeze 'night': the time zone Europe/Atlantis is not known")
+    assert strange.endswith("kept in UTC")
+    assert missing == "freeze 'leap': '0 0 30 2 *' never begins"
 
 
 def test_a_freeze_lets_pass_what_keeps_calls_alive() -> None:

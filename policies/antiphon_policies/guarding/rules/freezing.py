@@ -51,15 +51,33 @@ def frozen_until(freeze: Freeze, now: float) -> float | None:
     return until if now < until else None
 
 
+def not_kept(freezes: Sequence[Freeze]) -> list[str]:
+    """What can't be kept as it is written, in words."""
+    strange = [
+        f"freeze '{one.name}': the time zone {one.time_zone} is not known to the operator, so '{one.cron}' is kept in UTC"
+        for one in freezes
+        if _zone(one.time_zone) is None
+    ]
+    never = [f"freeze '{one.name}': '{one.cron}' never begins" for one in freezes if not _ever_begins(one.cron)]
+    return [*strange, *never]
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return None
+
+
+def _ever_begins(cron: str) -> bool:
+    return _last_begin(cron, "UTC", int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() // 60)) is not None
+
+
 @lru_cache(maxsize=256)
 def _last_begin(cron: str, zone: str, minute: int) -> float | None:
-    """The last beginning, as Unix time, up to the minute. A zone that is not known here is read as UTC."""
-    try:
-        known = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        known = ZoneInfo("UTC")
+    """The last beginning, as Unix time, up to the minute. A zone that is not known here is read as UTC; see `not_kept`."""
     # One second on: searching backwards leaves out the moment itself.
-    now = datetime.fromtimestamp(minute * 60 + 1, UTC).astimezone(known)
+    now = datetime.fromtimestamp(minute * 60 + 1, UTC).astimezone(_zone(zone) or UTC)
     try:
         return next(CronSim(cron, now, reverse=True)).timestamp()
     except (CronSimError, StopIteration):
