@@ -29,7 +29,7 @@ SUPPORT = Path(__file__).parents[1] / "support"
 sys.path.insert(0, str(SUPPORT))
 
 from crowd import CrowdTotals  # noqa: E402
-from loop_story import TARGET_MS, Story, Watched, back_within, promised, told, written  # noqa: E402
+from loop_story import TARGET_MS, Story, Watched, back_within, firsts, promised, told, written  # noqa: E402
 from offline_apiserver import REPOSITORY  # noqa: E402
 from operated import Operated, own_namespace  # noqa: E402
 from operator_process import OperatorProcess, operator_process  # noqa: E402
@@ -137,6 +137,7 @@ def figures(story: Story, watched: Watched, totals: CrowdTotals, source: str) ->
         "turns_unanswered": sum(turn.seconds is None for turn in totals.turns),
         "heard_p95_ms": round(heard[int(0.95 * (len(heard) - 1))] * 1000) if heard else None,
         "most_replicas": max((one["wanted"] or 0 for one in samples), default=0),
+        "first_s": firsts(samples, story.levels[1][0] - 1),
         "last_replicas": samples[-1]["wanted"] if samples else None,
         "decisions": len(watched.decisions),
         "sources": sorted({one["source"] for one in samples}),

@@ -1,7 +1,8 @@
 """An agent with a promise and a crowd that comes and goes: what its control loop does, second by second.
 
-Engines are emulated, and say so: they take the time of a made-up GPU on which one replica keeps the promise for about 30
-callers with the better variants, and for about 100 with the quicker ones.
+Engines are emulated, and say so: they take the time of a made-up GPU, on which, as on real ones, most of a batch's time is
+the same for one item as for eight. One replica keeps the promise for about 20 callers with the better variants and for about
+100 with the quicker ones, if batches may grow.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ Obj = dict[str, Any]
 TARGET_MS = 450
 STEPS: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "vad": ({"alphaMs": 0.2, "betaMs": 0.02}, {"alphaMs": 0.2, "betaMs": 0.02}),
-    "asr": ({"alphaMs": 120, "betaMs": 60}, {"alphaMs": 50, "betaMs": 15}),
-    "llm": ({"alphaMs": 110, "betaMs": 12}, {"alphaMs": 60, "betaMs": 4}),
-    "tts": ({"alphaMs": 90, "betaMs": 10}, {"alphaMs": 40, "betaMs": 4}),
+    "asr": ({"alphaMs": 155, "betaMs": 20}, {"alphaMs": 100, "betaMs": 13}),
+    "llm": ({"alphaMs": 120, "betaMs": 12}, {"alphaMs": 90, "betaMs": 9}),
+    "tts": ({"alphaMs": 90, "betaMs": 10}, {"alphaMs": 65, "betaMs": 7}),
 }
 """By stage: the better variant, and the quicker one."""
 _TRUTHFUL = {"noise": 0.1, "maxBatch": 32, "item": "anything", "basis": "Projected", "origin": "made up for a story"}
@@ -219,6 +220,27 @@ def back_within(samples: Sequence[Obj], step_at: float, until: float) -> float |
         return 0.0
     last = max(over)
     return None if last >= until - 3 else last - step_at
+
+
+def firsts(samples: Sequence[Obj], after: float) -> dict[str, float]:
+    """When larger batches, a quicker variant and another replica were first wanted, and when another one served, after the
+    load began to rise. What never came is missing."""
+    start = next((one for one in samples if one["at"] >= after and one["caps"]), None)
+    if start is None:
+        return {}
+
+    def is_larger(one: Obj) -> bool:
+        return any(one["caps"].get(stage, 0) > cap for stage, cap in start["caps"].items())
+
+    signs: dict[str, Callable[[Obj], bool]] = {
+        "batches": is_larger,
+        "variant": lambda one: one["variants"] != start["variants"],
+        "replicas": lambda one: (one["wanted"] or 0) > (start["wanted"] or 0),
+        "serving": lambda one: (one["ready"] or 0) > (start["ready"] or 0),
+    }
+    later = [one for one in samples if one["at"] > start["at"]]
+    found = {name: next((one["at"] for one in later if sign(one)), None) for name, sign in signs.items()}
+    return {name: at for name, at in found.items() if at is not None}
 
 
 def written(folder: Path, watched: Watched) -> Path:

@@ -12,7 +12,7 @@ RESERVE = 2
 """A cap that is changed becomes so many times what is planned: it costs nothing while batches stay small, and a burst is met at
 once with larger ones."""
 HYSTERESIS = 4
-"""A cap is lowered where it is more than so many times what it would be: caps that follow every wave help nobody, and use up the
+"""A cap is lowered where it is so many times what it would be, or more: caps that follow every wave help nobody, and use up the
 actions that replicas may need."""
 
 
@@ -42,7 +42,7 @@ def _with_reserve(stage: StageFacts, current: StageSetting | None, planned: Stag
     most = min(stage.most, next(one.max_batch for one in stage.variants if one.name == planned.variant))
     cap = max(1, min(most, planned.cap * RESERVE))
     if current is not None:
-        highest = min(most, cap * HYSTERESIS) if planned.variant == current.variant else most
+        highest = min(most, cap * HYSTERESIS - 1) if planned.variant == current.variant else most
         cap = current.cap if planned.cap <= current.cap <= highest else cap
     return StageSetting(planned.variant, cap)
 

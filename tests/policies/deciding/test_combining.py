@@ -59,14 +59,14 @@ def test_a_cap_has_a_reserve_within_what_the_variant_takes() -> None:
     assert asr(combine(plan(0, 16, 2), plan(0, 16, 2), plan(0, 16, 2), current=small)).cap == 16
 
 
-@pytest.mark.parametrize("current", [1, 2, RESERVE, RESERVE * HYSTERESIS])
+@pytest.mark.parametrize("current", [1, 2, RESERVE, RESERVE * HYSTERESIS - 1])
 def test_a_cap_that_does_and_is_not_much_too_large_stays(current: int) -> None:
     runs = plan(0, current, 2).setting
     assert asr(combine(plan(0, 1, 2), plan(0, 1, 2), plan(0, 1, 2), current=runs)).cap == current
 
 
 def test_a_cap_that_is_much_too_large_is_lowered() -> None:
-    runs = plan(0, 16, 2).setting
+    runs = plan(0, RESERVE * HYSTERESIS, 2).setting
     assert asr(combine(plan(0, 1, 2), plan(0, 1, 2), plan(0, 1, 2), current=runs)).cap == RESERVE
 
 
