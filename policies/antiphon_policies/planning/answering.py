@@ -31,6 +31,12 @@ def searched(fleets: Fleets) -> list[Choice]:
     return _run(fleets, pace, [each.run() for each in _searches(fleets, pace)])
 
 
+def least_costs(fleets: Fleets) -> list[float | None]:
+    """Of an hour, of each agent's choice; None where nothing keeps its promises."""
+    pace = Pace()
+    return _run(fleets, pace, [each.cost(KEPT) for each in _searches(fleets, pace)])
+
+
 def possible(choices: Sequence[Choices]) -> list[bool]:
     """Whether each may keep its promises at all."""
     pace, fleets = Pace(), Fleets(choices)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from antiphon_policies.planning.answering import searched
+from antiphon_policies.planning.answering import least_costs, searched
 from antiphon_policies.planning.asking import Ask, Binding, Plan
 from antiphon_policies.planning.binding import bindings, message_of
 from antiphon_policies.planning.choices import Choices, choices_of, setting_of
@@ -36,6 +36,13 @@ def planned(asks: Sequence[Ask], limits: Sequence[Mapping[str, int]]) -> list[Pl
         )
         for place, (choices, choice, prediction) in enumerate(zip(fleets.choices, found, now, strict=True))
     ]
+
+
+def costs(asks: Sequence[Ask], limits: Sequence[Mapping[str, int]]) -> list[float | None]:
+    """What an hour of each plan would cost, which is known long before the plan is; None where it breaks the promises."""
+    if not asks:
+        return []
+    return least_costs(Fleets([choices_of(ask, limit) for ask, limit in zip(asks, limits, strict=True)]))
 
 
 def _bound(choices: Sequence[Choices], found: Sequence[Choice]) -> dict[int, tuple[Binding, str]]:

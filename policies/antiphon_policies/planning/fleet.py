@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 
 import numpy as np
@@ -105,6 +105,17 @@ class Fleet:
     stages: Floats
     """Objectives of stages: agents x stages x objectives x (percentile, target)."""
 
+    def only(self, places: Sequence[int]) -> Fleet:
+        """Some of the agents, in this order."""
+        if list(places) == list(range(len(self.choices))):
+            return self
+        rows = np.array(places, dtype=np.int64)
+        turns = Promises(*(getattr(self.turns, each.name)[rows] for each in fields(Promises)))
+        arrays = {name: getattr(self, name)[rows] for name in _BY_AGENT}
+        choices = tuple(self.choices[place] for place in places)
+        levels = tuple(self.levels[place] for place in places)
+        return replace(self, choices=choices, levels=levels, turns=turns, **arrays)
+
     @property
     def shares(self) -> bool:
         """Whether any stage shares a device."""
@@ -115,6 +126,9 @@ class Fleet:
         """Most candidates that a variant has."""
         free = self.largest.max(axis=2, initial=1)[self.kept_cap == 0]
         return int(free.max(initial=1) - 1).bit_length() + 1
+
+
+_BY_AGENT = tuple(each.name for each in fields(Fleet) if each.name not in ("choices", "levels", "turns", "patterns"))
 
 
 def fleet_of(choices: Sequence[Choices], known: Sequence[tuple[Levels, ...]] | None = None) -> Fleet:

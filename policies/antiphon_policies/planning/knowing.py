@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from antiphon_policies.planning.choices import Choices
-from antiphon_policies.planning.fleet import Fleet, fleet_of, levels_of
+from antiphon_policies.planning.fleet import Fleet, Levels, fleet_of, levels_of
 from antiphon_policies.planning.judging import KEPT
-from antiphon_policies.planning.memory import Key, Memory, modes_key, objectives_key, stages_token, token_of
+from antiphon_policies.planning.memory import Key, Memory, modes_token, objectives_token, stages_token, token_of
 from antiphon_policies.planning.searching import Query
 from antiphon_policies.predicting.turn import sessions_of_fullest
 
@@ -23,6 +23,8 @@ _BOUNDS: Memory[tuple[Any]] = Memory(1 << 9)
 """Apart, as they are large."""
 _ASKED: Memory[bool] = Memory(1 << 12)
 """Agents, by their token, that were searched for before."""
+_LEVELS: Memory[tuple[Levels, ...]] = Memory(1 << 12)
+"""By the same token."""
 
 
 class Fleets:
@@ -31,21 +33,24 @@ class Fleets:
     def __init__(self, choices: Sequence[Choices]) -> None:
         self.choices = choices
         self.tokens = [facts_token(each) for each in choices]
-        self.levels = [levels_of(each) for each in choices]
+        self.levels = [_levels_of(*each) for each in zip(choices, self.tokens, strict=True)]
         self._fleet: Fleet | None = None
         self._places: dict[int, int] = {}
 
     def with_all(self, agents: set[int]) -> tuple[Fleet, dict[int, int]]:
         """And the place of each in it. There may be more in it."""
         if self._fleet is None or not agents <= self._places.keys():
-            return self.of(agents | self._places.keys())
+            return self._made(sorted(agents | self._places.keys()))
         return self._fleet, self._places
 
-    def of(self, agents: set[int]) -> tuple[Fleet, dict[int, int]]:
-        if self._fleet is None or agents != self._places.keys():
-            ordered = sorted(agents)
-            self._fleet = fleet_of([self.choices[one] for one in ordered], [self.levels[one] for one in ordered])
-            self._places = {agent: place for place, agent in enumerate(ordered)}
+    def of(self, agents: list[int]) -> Fleet:
+        """Of these agents alone, in their order."""
+        fleet, places = self.with_all(set(agents))
+        return fleet.only([places[agent] for agent in agents])
+
+    def _made(self, agents: list[int]) -> tuple[Fleet, dict[int, int]]:
+        self._fleet = fleet_of([self.choices[one] for one in agents], [self.levels[one] for one in agents])
+        self._places = {agent: place for place, agent in enumerate(agents)}
         return self._fleet, self._places
 
 
@@ -57,13 +62,21 @@ def facts_token(choices: Choices) -> int:
             stages_token(ask.facts),
             tuple((stage.variants, stage.cap) for stage in choices.stages),
             tuple((group.facts.name, group.facts.shares_device) for group in choices.groups),
-            modes_key(choices.modes),
-            objectives_key(ask.facts.objectives),
+            modes_token(choices.modes),
+            objectives_token(ask.facts),
             ask.slack,
             choices.load.turns_per_second,
             ask.facts.duty_cycle,
         )
     )
+
+
+def _levels_of(choices: Choices, token: int) -> tuple[Levels, ...]:
+    found = _LEVELS.get((token,))
+    if found is None:
+        found = levels_of(choices)
+        _LEVELS.keep((token,), found)
+    return found
 
 
 def crowds(choices: Choices, sessions: float, replicas: Sequence[int]) -> tuple[float, ...]:
@@ -132,3 +145,4 @@ def forget() -> None:
     _ANSWERS.forget()
     _BOUNDS.forget()
     _ASKED.forget()
+    _LEVELS.forget()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Generic, TypeVar
 
-from antiphon_policies.facts import AgentFacts, ModeFacts
+from antiphon_policies.facts import AgentFacts, ModeFacts, StageFacts
 from antiphon_policies.objectives import EffectiveObjective
 from antiphon_policies.planning.asking import Ask
 
@@ -24,7 +25,7 @@ class Memory(Generic[Found]):
 
     def get(self, key: Key) -> Found | None:
         found = self._new.get(key)
-        if found is None:
+        if found is None and self._old:
             found = self._old.get(key)
             if found is not None:
                 self.keep(key, found)
@@ -39,33 +40,54 @@ class Memory(Generic[Found]):
         self._old, self._new = {}, {}
 
 
+@dataclass(frozen=True, slots=True)
+class _Hashed:
+    """A large key that is hashed once."""
+
+    key: Key
+    hashed: int = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hashed", hash(self.key))
+
+    def __hash__(self) -> int:
+        return self.hashed
+
+
 class Tokens:
     """A number for each key, as it takes long to hash a large one again and again. No number is given twice."""
 
     def __init__(self, most: int) -> None:
         self._numbers = count(1)
         self._known: Memory[int] = Memory(most)
-        self._same: Memory[tuple[object, int]] = Memory(most)
 
     def of(self, key: Key) -> int:
-        found = self._known.get(key)
+        hashed = (_Hashed(key),)
+        found = self._known.get(hashed)
         if found is None:
             found = next(self._numbers)
-            self._known.keep(key, found)
+            self._known.keep(hashed, found)
         return found
 
-    def of_same(self, key: Key) -> int:
-        """The same; quicker where it is the very object that was asked for before."""
-        known = self._same.get((id(key),))
-        if known is None or known[0] is not key:
-            known = (key, self.of(key))
-            self._same.keep((id(key),), known)
+
+class TokensOfSame(Generic[Found]):
+    """The same of objects that are given again and again: of the very same object no key is made anew."""
+
+    def __init__(self, most: int, key: Callable[[Found], Key]) -> None:
+        self._key = key
+        self._known: Memory[tuple[Found, int]] = Memory(most)
+        """By their address, as long as they are kept here."""
+
+    def of(self, given: Found) -> int:
+        known = self._known.get((id(given),))
+        if known is None or known[0] is not given:
+            known = (given, token_of(self._key(given)))
+            self._known.keep((id(given),), known)
         return known[1]
 
 
-_TOKENS = Tokens(1 << 12)
-_FACTS: Memory[tuple[AgentFacts, int]] = Memory(1 << 12)
-"""By their address, as long as they are kept here."""
+_MOST = 1 << 12
+_TOKENS = Tokens(_MOST)
 
 
 def token_of(key: Key) -> int:
@@ -73,7 +95,15 @@ def token_of(key: Key) -> int:
 
 
 def stages_token(facts: AgentFacts) -> int:
-    return _TOKENS.of_same(facts.stages)
+    return _STAGES.of(facts.stages)
+
+
+def modes_token(modes: tuple[ModeFacts, ...]) -> int:
+    return _MODES.of(modes)
+
+
+def objectives_token(facts: AgentFacts) -> int:
+    return _OBJECTIVES.of(facts.objectives)
 
 
 def key_of(ask: Ask, limits: Mapping[str, int]) -> Key:
@@ -94,36 +124,34 @@ def key_of(ask: Ask, limits: Mapping[str, int]) -> Key:
 
 def facts_token(facts: AgentFacts) -> int:
     """The same for all agents that are planned alike."""
-    known = _FACTS.get((id(facts),))
-    if known is None or known[0] is not facts:
-        known = (facts, _token_of(facts))
-        _FACTS.keep((id(facts),), known)
-    return known[1]
+    return _FACTS.of(facts)
 
 
-def _token_of(facts: AgentFacts) -> int:
+def _facts_key(facts: AgentFacts) -> Key:
     rails = facts.guardrails
-    return token_of(
-        (
-            stages_token(facts),
-            facts.groups,
-            modes_key(facts.modes),
-            objectives_key(facts.objectives),
-            facts.actuators,
-            rails.max_cost_per_hour,
-            rails.min_headroom,
-            facts.prefer,
-            facts.duty_cycle,
-            facts.scales,
-        )
+    return (
+        stages_token(facts),
+        facts.groups,
+        modes_token(facts.modes),
+        objectives_token(facts),
+        facts.actuators,
+        rails.max_cost_per_hour,
+        rails.min_headroom,
+        facts.prefer,
+        facts.duty_cycle,
+        facts.scales,
     )
 
 
-def modes_key(modes: tuple[ModeFacts, ...]) -> Key:
+def _stages_key(stages: tuple[StageFacts, ...]) -> Key:
+    return stages
+
+
+def _modes_key(modes: tuple[ModeFacts, ...]) -> Key:
     return tuple((mode.name, mode.shape, tuple(mode.calls.items())) for mode in modes)
 
 
-def objectives_key(objectives: tuple[EffectiveObjective, ...]) -> Key:
+def _objectives_key(objectives: tuple[EffectiveObjective, ...]) -> Key:
     return tuple(
         (
             one.objective.name,
@@ -134,3 +162,9 @@ def objectives_key(objectives: tuple[EffectiveObjective, ...]) -> Key:
         )
         for one in objectives
     )
+
+
+_STAGES: TokensOfSame[tuple[StageFacts, ...]] = TokensOfSame(_MOST, _stages_key)
+_MODES: TokensOfSame[tuple[ModeFacts, ...]] = TokensOfSame(_MOST, _modes_key)
+_OBJECTIVES: TokensOfSame[tuple[EffectiveObjective, ...]] = TokensOfSame(_MOST, _objectives_key)
+_FACTS: TokensOfSame[AgentFacts] = TokensOfSame(_MOST, _facts_key)

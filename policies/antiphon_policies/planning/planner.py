@@ -29,6 +29,8 @@ def plan(asks: Sequence[Ask], stock: Stock = NO_STOCK) -> list[Plan]:
     """In the order of the questions, which does not matter otherwise. Together the plans never take more than the stock,
     unless what is not ours to choose does by itself."""
     alone = preferred(asks, [NO_LIMITS] * len(asks))
+    if not stock.partitions:
+        return alone
     wished = [_taken(ask, each) for ask, each in zip(asks, alone, strict=True)]
     if not over(wished, stock.partitions):
         return alone

@@ -47,9 +47,8 @@ def predictions(fleets: Fleets, found: Sequence[Choice], loads: Sequence[Load]) 
     known = [_KNOWN.get(key) for key in keys]
     new = {keys[place]: place for place, each in enumerate(known) if each is None}
     if new:
-        fleet, _ = fleets.of(set(new.values()))
         places = sorted(new.values())
-        told = _predictions(fleet, [found[place] for place in places], [loads[place] for place in places])
+        told = _predictions(fleets.of(places), [found[place] for place in places], [loads[place] for place in places])
         for place, each in zip(places, told, strict=True):
             _KNOWN.keep(keys[place], each)
         of_new = {keys[place]: each for place, each in zip(places, told, strict=True)}

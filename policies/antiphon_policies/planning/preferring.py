@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from antiphon_policies.facts import AgentFacts, StageFacts
 from antiphon_policies.planning.asking import Ask, Plan
-from antiphon_policies.planning.choosing import planned
-from antiphon_policies.planning.memory import Memory, key_of
+from antiphon_policies.planning.choosing import costs, planned
+from antiphon_policies.planning.memory import Memory, key_of, stages_token
 
 EXCHANGE = 5.0
 """Balanced: hundredths of cost that a hundredth of quality is worth."""
@@ -17,6 +17,8 @@ _STEPS = 6
 _PENNY = 1e-6
 _Limits = Mapping[str, int]
 _KNOWN: Memory[Plan] = Memory(1 << 13)
+_ALIKE: Memory[tuple[StageFacts, ...]] = Memory(1 << 10)
+"""Stages whose variants all count as equally good, by those that they were made of."""
 
 
 def preferred(asks: Sequence[Ask], limits: Sequence[_Limits]) -> list[Plan]:
@@ -35,32 +37,33 @@ def preferred(asks: Sequence[Ask], limits: Sequence[_Limits]) -> list[Plan]:
 def forget() -> None:
     """What was planned before."""
     _KNOWN.forget()
+    _ALIKE.forget()
 
 
 def _preferred(asks: Sequence[Ask], limits: Sequence[_Limits]) -> list[Plan]:
-    """Least cost first takes two plans: one to which all variants are equally good finds the least cost, and then the best
+    """Least cost first takes two searches: one to which all variants are equally good finds the least cost, and then the best
     quality is sought that can be had for it. Where replicas are not to be chosen, all cost the same.
     """
     thrifty = [place for place, ask in enumerate(asks) if ask.facts.prefer != "Quality" and ask.serving is None]
-    cheapest = planned([_indifferent(asks[place]) for place in thrifty], [limits[place] for place in thrifty])
+    found = costs([_indifferent(asks[place]) for place in thrifty], [limits[place] for place in thrifty])
+    least = {place: cost for place, cost in zip(thrifty, found, strict=True) if cost is not None}
     bounded = list(asks)
-    for place, found in zip(thrifty, cheapest, strict=True):
-        if found.feasible and asks[place].facts.prefer == "Cost":
-            bounded[place] = _for_no_more_than(found.cost_per_hour, asks[place])
+    for place, cost in least.items():
+        if asks[place].facts.prefer == "Cost":
+            bounded[place] = _for_no_more_than(cost, asks[place])
     plans = planned(bounded, limits)
-    least = dict(zip(thrifty, cheapest, strict=True))
-    weighed = [place for place in thrifty if asks[place].facts.prefer == "Balanced" and plans[place].feasible]
+    weighed = [place for place in least if asks[place].facts.prefer == "Balanced" and plans[place].feasible]
     return _balanced(asks, limits, plans, {place: least[place] for place in weighed})
 
 
 def _balanced(
-    asks: Sequence[Ask], limits: Sequence[_Limits], plans: list[Plan], least: Mapping[int, Plan]
+    asks: Sequence[Ask], limits: Sequence[_Limits], plans: list[Plan], least: Mapping[int, float]
 ) -> list[Plan]:
     """Of the plans for budgets from the least cost to that of the best quality, the one that is worth the most."""
     tries = [
         (place, _for_no_more_than(budget, asks[place]))
         for place, cheapest in least.items()
-        for budget in _budgets(cheapest.cost_per_hour, plans[place].cost_per_hour)
+        for budget in _budgets(cheapest, plans[place].cost_per_hour)
     ]
     found = planned([ask for _, ask in tries], [limits[place] for place, _ in tries])
     best = list(plans)
@@ -81,7 +84,12 @@ def _worth(plan: Plan) -> float:
 
 
 def _indifferent(ask: Ask) -> Ask:
-    return replace(ask, facts=replace(ask.facts, stages=tuple(map(_alike, ask.facts.stages))))
+    key = (stages_token(ask.facts),)
+    stages = _ALIKE.get(key)
+    if stages is None:
+        stages = tuple(map(_alike, ask.facts.stages))
+        _ALIKE.keep(key, stages)
+    return replace(ask, facts=replace(ask.facts, stages=stages))
 
 
 def _alike(stage: StageFacts) -> StageFacts:

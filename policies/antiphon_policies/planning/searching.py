@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -49,6 +49,8 @@ class Choice:
 
 Search = Generator[list[Query], list[Any], Any]
 """Yields queries and is sent their answers: Bounds, bool, or Combination, None where nothing is within the limit."""
+_OfClass = Callable[[list[Member], float], Search]
+"""Of members that are equally good, within a limit; None where nothing is."""
 
 
 @dataclass(slots=True)
@@ -67,21 +69,25 @@ class Searching:
 
     def run(self) -> Search:
         """Choice: within 1 if there is one, else with the least score that there is."""
-        found = yield from self.within(KEPT)
+        found = yield from self._within(KEPT, self._of_class)
         if found is None:
             limit = yield from self._least_score()
-            found = yield from self.within(limit * KEPT)
+            found = yield from self._within(limit * KEPT, self._of_class)
         return found
 
-    def within(self, limit: float) -> Search:
-        """The Choice to be preferred of all whose score is not above the limit, or None.
+    def cost(self, limit: float) -> Search:
+        """Of an hour of the Choice to be preferred of all whose score is not above the limit; None where there is none."""
+        return self._within(limit, self._cost_of_class)
+
+    def _within(self, limit: float, of_class: _OfClass) -> Search:
+        """What is asked of the first class with anything whose score is not above the limit, or None.
 
         More replicas never lengthen a turn: what does not fit in the most does not fit in fewer.
         """
         top = Member(0, (0,) * len(self.levels))
         most = self._most()
         if self._alone(top):
-            found = yield from self._of_class([top], limit)
+            found = yield from of_class([top], limit)
             if found is not None:
                 return found
         (bounds,) = yield [Query("bounds", most, limit)]
@@ -93,7 +99,7 @@ class Searching:
             fits = iter(answers)
             for members in some:
                 if sum(next(fits) for _ in members):
-                    found = yield from self._of_class(members, limit)
+                    found = yield from of_class(members, limit)
                     if found is not None:
                         return found
         return None
@@ -130,13 +136,7 @@ class Searching:
 
     def _of_class(self, members: list[Member], limit: float) -> Search:
         """Of members that are equally good: the cheapest, then the one with the smallest caps, and so on."""
-        cheapest: int | None = None
-        for member in members:
-            vector = yield from self._cheapest(member, cheapest, limit)
-            cheapest = cheapest if vector is None else self.choices.cost_rank(vector)
-        if cheapest is None:
-            return None
-        vectors = self._that_cost(cheapest)
+        vectors = yield from self._cheapest_of_class(members, limit)
         found: tuple[tuple[Any, ...], Choice] | None = None
         asked = [(member, vector) for member in members for vector in vectors]
         for begin in range(0, len(asked), _CHUNK):
@@ -148,6 +148,18 @@ class Searching:
                     rank = self.rank(choice)
                     found = (rank, choice) if found is None or rank < found[0] else found
         return found[1] if found else None
+
+    def _cost_of_class(self, members: list[Member], limit: float) -> Search:
+        vectors = yield from self._cheapest_of_class(members, limit)
+        return max(map(self.choices.cost, vectors), default=None)
+
+    def _cheapest_of_class(self, members: list[Member], limit: float) -> Search:
+        """All vectors that cost as much as the cheapest that fits; none where nothing does."""
+        cheapest: int | None = None
+        for member in members:
+            vector = yield from self._cheapest(member, cheapest, limit)
+            cheapest = cheapest if vector is None else self.choices.cost_rank(vector)
+        return [] if cheapest is None else self._that_cost(cheapest)
 
     def rank(self, choice: Choice) -> tuple[Any, ...]:
         """Orders choices of equal quality, mode and cost."""

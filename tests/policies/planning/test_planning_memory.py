@@ -7,7 +7,7 @@ from planning_cases import Drawn
 
 from antiphon_policies.planning.asking import Ask
 from antiphon_policies.planning.foreseeing import foreseen
-from antiphon_policies.planning.memory import Memory, Tokens, key_of
+from antiphon_policies.planning.memory import Memory, Tokens, TokensOfSame, key_of
 from antiphon_policies.planning.planner import forget, plan, plan_one
 from antiphon_policies.predicting.prediction import Load
 from antiphon_policies.predicting.turn import predict
@@ -91,5 +91,10 @@ def test_no_number_stands_for_two_keys() -> None:
     for number in [*range(20), *range(20)]:
         token = tokens.of((number,))
         assert given_out.setdefault(token, number) == number
-    key = (1, 2)
-    assert tokens.of_same(key) == tokens.of_same(key) == tokens.of((1, 2))
+
+
+def test_equal_objects_have_one_number_and_others_another() -> None:
+    tokens: TokensOfSame[list[int]] = TokensOfSame(4, lambda given: ("given", *given))
+    one, same, other = [1, 2], [1, 2], [1, 3]
+    assert tokens.of(one) == tokens.of(one) == tokens.of(same)
+    assert tokens.of(other) != tokens.of(one)
