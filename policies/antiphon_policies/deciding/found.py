@@ -3,10 +3,13 @@ them anew takes longer, and so does telling that they are the same."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from antiphon_policies.deciding.combining import fitted, with_overhead
 from antiphon_policies.facts import AgentFacts, Setting
+
+_MOST_KNOWN = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,29 @@ class Found:
     """What it runs with."""
     fitted: Setting
     """What of that can be predicted."""
+    known: Mapping[Learned, tuple[AgentFacts, AgentFacts]] = field(default_factory=dict)
+    """What else was learned of late, and the facts with it: what is learned goes to and fro between a few figures."""
 
 
 def found(before: Found | None, given: AgentFacts, learned: Learned, setting: Setting) -> Found:
-    if before is None or before.given is not given or before.learned != learned:
-        facts = with_overhead(given, learned.overhead_ms, learned.turns_per_second, learned.duty_cycle)
-        return Found(given, learned, facts, replace(facts, prefer="Cost"), setting, fitted(facts, setting))
+    if before is None or before.given is not given:
+        return _learned(given, {}, learned, setting)
+    if before.learned != learned:
+        return _learned(given, before.known, learned, setting)
     if before.setting is setting or before.setting == setting:
         return before
     return replace(before, setting=setting, fitted=fitted(before.facts, setting))
+
+
+def _learned(
+    given: AgentFacts,
+    known: Mapping[Learned, tuple[AgentFacts, AgentFacts]],
+    learned: Learned,
+    setting: Setting,
+) -> Found:
+    if learned not in known:
+        facts = with_overhead(given, learned.overhead_ms, learned.turns_per_second, learned.duty_cycle)
+        kept = list(known.items())[-_MOST_KNOWN + 1 :]
+        known = {**dict(kept), learned: (facts, replace(facts, prefer="Cost"))}
+    facts, cheapest = known[learned]
+    return Found(given, learned, facts, cheapest, setting, fitted(facts, setting), known)
