@@ -41,23 +41,17 @@ class Found:
 
 def found(before: Found | None, given: AgentFacts, learned: Learned, setting: Setting) -> Found:
     if before is None or before.given is not given:
-        return _learned(given, {}, learned, setting)
-    if before.learned != learned:
-        return _learned(given, before.known, learned, setting)
-    if before.setting is setting or before.setting == setting:
-        return before
-    return replace(before, setting=setting, fitted=fitted(before.facts, setting))
+        return _with(Found(given, learned, given, given, setting, fitted(given, setting)), learned)
+    if before.setting is not setting and before.setting != setting:
+        before = replace(before, setting=setting, fitted=fitted(given, setting))
+    return before if before.learned == learned else _with(before, learned)
 
 
-def _learned(
-    given: AgentFacts,
-    known: Mapping[Learned, tuple[AgentFacts, AgentFacts]],
-    learned: Learned,
-    setting: Setting,
-) -> Found:
+def _with(before: Found, learned: Learned) -> Found:
+    known = before.known
     if learned not in known:
-        facts = with_overhead(given, learned.overhead_ms, learned.turns_per_second, learned.duty_cycle)
+        facts = with_overhead(before.given, learned.overhead_ms, learned.turns_per_second, learned.duty_cycle)
         kept = list(known.items())[-_MOST_KNOWN + 1 :]
         known = {**dict(kept), learned: (facts, replace(facts, prefer="Cost"))}
     facts, cheapest = known[learned]
-    return Found(given, learned, facts, cheapest, setting, fitted(facts, setting), known)
+    return Found(before.given, learned, facts, cheapest, before.setting, before.fitted, known)

@@ -37,6 +37,7 @@ MOST_DECISIONS = 20
 _NOTHING = Load(0.0, 0.0)
 _NOTHING_ASKED = Loads(_NOTHING, _NOTHING, _NOTHING, None, None, 0, {})
 _UNSAID = Prediction({}, {}, math.nan)
+_NOTHING_PASSED = Guarded(())
 _SETTLE_SECONDS = 15.0
 """In which a change of the setting shows in the last half minute."""
 
@@ -154,9 +155,9 @@ class Mind:
 
     def _at_rest(self, considered: Considered, asked: Loads, plans: Plans | None) -> Concluded:
         """Nothing is to be changed, and nothing awaited: what would be predicted is of no use."""
-        self._guards = remember(self._scene(considered, asked, _UNSAID, _UNSAID), (), Guarded(()))
-        self._decisions = outcome.reviewed(self._decisions, (), Guarded(()), self._guards)
-        return self._concluded(considered, considered.look.current, Guarded(()), plans)
+        self._guards = remember(self._scene(considered, asked, _UNSAID, _UNSAID), (), _NOTHING_PASSED)
+        self._decisions = outcome.reviewed(self._decisions, (), _NOTHING_PASSED, self._guards)
+        return self._concluded(considered, considered.look.current, _NOTHING_PASSED, plans)
 
     def _remember_plans(self, considered: Considered, plans: Plans | None) -> None:
         asks = (considered.now, considered.ahead, considered.surge)

@@ -147,21 +147,22 @@ def _burns_fast(effective: EffectiveObjective, found: Evidence, recent: Measured
     share = permitted(effective.objective)
     if not share or recent is None or recent.age_seconds > STALE_SECONDS:
         return False
-    now = evidence(effective, recent)
-    if now is None or now.samples < BURN_SAMPLES:
+    if (1.0 - found.kept) / share < BURN_WINDOW:
         return False
-    return (1.0 - now.kept) / share >= BURN_RECENT and (1.0 - found.kept) / share >= BURN_WINDOW
+    now = evidence(effective, recent)
+    return now is not None and now.samples >= BURN_SAMPLES and (1.0 - now.kept) / share >= BURN_RECENT
 
 
 def _status(effective: EffectiveObjective, found: Evidence, state: State) -> ObjectiveStatus:
-    return ObjectiveStatus(
-        name=effective.objective.name,
-        target=target_of(effective.objective),
-        observed=found.observed,
-        samples=math.floor(found.samples + 0.5),
-        attainment=min(1.0, max(0.0, found.kept)),
-        error_budget_left=budget_left(effective.objective, found),
-        state=state,
+    """The part that never changes is checked once; the rest is within its bounds as it is made."""
+    return _of_nothing(effective.objective.name, target_of(effective.objective)).model_copy(
+        update={
+            "observed": found.observed,
+            "samples": math.floor(found.samples + 0.5),
+            "attainment": min(1.0, max(0.0, found.kept)),
+            "error_budget_left": budget_left(effective.objective, found),
+            "state": state,
+        }
     )
 
 

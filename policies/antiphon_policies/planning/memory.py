@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Generic, TypeVar
 
-from antiphon_policies.facts import AgentFacts, ModeFacts, StageFacts
+from antiphon_policies.facts import AgentFacts, ModeFacts, Setting, StageFacts
 from antiphon_policies.objectives import EffectiveObjective
 from antiphon_policies.planning.asking import Ask
 
@@ -108,15 +108,14 @@ def objectives_token(facts: AgentFacts) -> int:
 
 def key_of(ask: Ask, limits: Mapping[str, int]) -> Key:
     """All that the plan of an agent by itself follows from: not who it is, nor what goes first among agents."""
-    facts, load, current = ask.facts, ask.load, ask.current
+    facts, load = ask.facts, ask.load
     return (
         facts_token(facts),
         load.sessions,
         load.turns_per_second,
         ask.slack,
-        current.mode,
-        tuple(current.stages.items()),
-        tuple(current.replicas.items()),
+        runs_token(ask.current),
+        tuple(ask.current.replicas.items()),
         None if ask.serving is None else tuple(ask.serving.items()),
         tuple(limits.items()),
     )
@@ -143,6 +142,15 @@ def _facts_key(facts: AgentFacts) -> Key:
     )
 
 
+def runs_token(setting: Setting) -> int:
+    """Of what every replica runs with, however many there are."""
+    return _RUNS.of(setting)
+
+
+def _runs_key(setting: Setting) -> Key:
+    return setting.mode, tuple(setting.stages.items())
+
+
 def _stages_key(stages: tuple[StageFacts, ...]) -> Key:
     return stages
 
@@ -167,4 +175,5 @@ def _objectives_key(objectives: tuple[EffectiveObjective, ...]) -> Key:
 _STAGES: TokensOfSame[tuple[StageFacts, ...]] = TokensOfSame(_MOST, _stages_key)
 _MODES: TokensOfSame[tuple[ModeFacts, ...]] = TokensOfSame(_MOST, _modes_key)
 _OBJECTIVES: TokensOfSame[tuple[EffectiveObjective, ...]] = TokensOfSame(_MOST, _objectives_key)
+_RUNS: TokensOfSame[Setting] = TokensOfSame(_MOST, _runs_key)
 _FACTS: TokensOfSame[AgentFacts] = TokensOfSame(_MOST, _facts_key)
