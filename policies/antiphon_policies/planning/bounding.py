@@ -14,7 +14,8 @@ from antiphon_policies.planning.judging import KEPT
 from antiphon_policies.planning.options import Options, Rows, admission, options_of
 from antiphon_policies.planning.sums import Overs, least_score
 
-_AT_ONCE = 1 << 19
+_AT_ONCE = 1 << 15
+"""Combinations of agents, modes and levels: what the processor's cache holds."""
 
 
 @dataclass(frozen=True, slots=True)

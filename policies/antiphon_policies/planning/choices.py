@@ -82,7 +82,9 @@ class Choices:
 
     def predicted(self, replicas: Sequence[Count]) -> tuple[Count, ...]:
         """Replicas with which it is predicted."""
-        return tuple(count if group.ours else max(1, count) for group, count in zip(self.groups, replicas, strict=True))
+        return tuple(
+            [count if group.ours else max(1, count) for group, count in zip(self.groups, replicas, strict=True)]
+        )
 
 
 def choices_of(ask: Ask, limits: Mapping[str, int] = NO_LIMITS) -> Choices:

@@ -56,6 +56,13 @@ class Promises:
     """agents x modes x objectives."""
     begins: Floats
     tail: Floats
+    common: tuple[float | None, ...]
+    """By objective, the percentile that all agents have; None where they differ, or some have none."""
+
+    def only(self, rows: Whole) -> Promises:
+        """Some of the agents, in this order."""
+        percentile, target = self.percentile[rows], self.target[rows]
+        return Promises(percentile, target, self.floor[rows], self.begins[rows], self.tail[rows], self.common)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +117,10 @@ class Fleet:
         if list(places) == list(range(len(self.choices))):
             return self
         rows = np.array(places, dtype=np.int64)
-        turns = Promises(*(getattr(self.turns, each.name)[rows] for each in fields(Promises)))
         arrays = {name: getattr(self, name)[rows] for name in _BY_AGENT}
         choices = tuple(self.choices[place] for place in places)
         levels = tuple(self.levels[place] for place in places)
-        return replace(self, choices=choices, levels=levels, turns=turns, **arrays)
+        return replace(self, choices=choices, levels=levels, turns=self.turns.only(rows), **arrays)
 
     @property
     def shares(self) -> bool:
@@ -272,12 +278,14 @@ def _promises(choices: Sequence[Choices]) -> Promises:
         [[_shape(kind, mode) for kind, _, _ in own] for mode in c.modes] for c, own in zip(choices, found, strict=True)
     ]
     shape = _padded(shapes, 0.0, 4, 3)
+    percentile = _padded([[percentile for _, percentile, _ in own] for own in found], _NONE, 2)
     return Promises(
-        percentile=_padded([[percentile for _, percentile, _ in own] for own in found], _NONE, 2),
+        percentile=percentile,
         target=_padded([[target for _, _, target in own] for own in found], 1.0, 2),
         floor=shape[..., 0],
         begins=shape[..., 1],
         tail=shape[..., 2],
+        common=tuple(float(one[0]) if (one == one[0]).all() else None for one in percentile.T),
     )
 
 

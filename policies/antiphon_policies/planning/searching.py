@@ -17,6 +17,8 @@ Vector = tuple[int, ...]
 
 _FIRST, _CHUNK = 2, 16
 """Members that are weighed at once: first, and at most."""
+_OF_NEAREST = 64
+"""The same where the least score is sought: most are told apart at a glance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,10 @@ class Pace:
     width: int = 1
     """Queries that each may ask at once where it will need but some of the answers: where few search, that is quicker."""
 
+    def chunk(self, before: int, most: int = _CHUNK) -> int:
+        """Queries of one kind that are asked after so many."""
+        return max(self.width, min(most, 2 * before))
+
 
 @dataclass(frozen=True, slots=True)
 class Searching:
@@ -94,7 +100,7 @@ class Searching:
         classes = bounds.classes()
         chunk = _FIRST
         while some := self._next(classes, chunk):
-            chunk = min(_CHUNK, 2 * chunk)
+            chunk = self.pace.chunk(chunk)
             answers = yield [Query("fits", most, limit, member) for members in some for member in members]
             fits = iter(answers)
             for members in some:
@@ -117,7 +123,7 @@ class Searching:
         (bounds,) = yield [Query("bounds", most, limit)]
         members, chunk = bounds.members(), _FIRST
         while some := [member for _, member in itertools.islice(members, chunk)]:
-            chunk = min(_CHUNK, 2 * chunk)
+            chunk = self.pace.chunk(chunk)
             answers = yield [Query("fits", most, limit, member) for member in some]
             if any(answers):
                 return True
@@ -236,7 +242,7 @@ class Searching:
             (bounds,) = yield [Query("bounds", vector, least)]
             members, chunk = bounds.members(), _FIRST
             while some := [member for bound, member in itertools.islice(members, chunk) if bound < least]:
-                chunk = min(max(_CHUNK, self.pace.width), 2 * chunk)
+                chunk = self.pace.chunk(chunk, _OF_NEAREST)
                 answers = yield [Query("nearest", vector, least, member) for member in some]
                 least = min([least, *(answer.score for answer in answers if answer is not None)])
         return least if least < float("inf") else SATURATED * 2

@@ -63,9 +63,7 @@ def weighed_all(
     waited = np.asarray(fleet.waited[agent].any(axis=0))
     shape = (len(agent), *(part.shape[stage + 2] if waited[stage] else 1 for stage, part in enumerate(parts)))
     worst = np.zeros(shape)
-    patterns = fleet.pattern[agent]
-    for pattern in np.unique(patterns):
-        chosen = _where(patterns == pattern)
+    for pattern, chosen in _patterns(fleet, agent):
         times = [as_times(parts[stage][:, chosen], batches) for stage, batches in fleet.patterns[pattern]]
         total = added(times) if times else as_times(np.zeros((ROWS, len(agent[chosen]), *(1,) * len(picks))), False)
         inside = worst[chosen]
@@ -90,9 +88,7 @@ def _picked(figures: Floats, places: Whole) -> Floats:
 
 def totals(fleet: Fleet, agent: Whole, parts: Floats) -> Iterator[tuple[Chosen, Times]]:
     """Of turns, for rows whose stages follow one another in the same way. `parts`: figures x stages x rows."""
-    patterns = fleet.pattern[agent]
-    for pattern in np.unique(patterns):
-        chosen = _where(patterns == pattern)
+    for pattern, chosen in _patterns(fleet, agent):
         stages = fleet.patterns[pattern]
         each = [as_times(parts[:, stage, chosen], batches) for stage, batches in stages]
         yield chosen, added(each) if each else as_times(np.zeros((ROWS, len(agent[chosen]))), False)
@@ -178,13 +174,32 @@ def promised(
     turns = fleet.turns
     apart = (slice(None), *(None,) * (len(shape) - 1))
     for number in range(turns.percentile.shape[1]):
-        percentiles = turns.percentile[agent, number]
-        for percentile in np.unique(percentiles[~np.isnan(percentiles)]):
-            rows = _where(percentiles == percentile)
+        for percentile, rows in _percentiles(fleet, agent, number):
             who, how = agent[rows], mode[rows]
             floor, begins = turns.floor[who, how, number][apart], turns.begins[who, how, number][apart]
-            value = heard(float(percentile), rows, floor, begins) + turns.tail[who, how, number][apart]
+            value = heard(percentile, rows, floor, begins) + turns.tail[who, how, number][apart]
             yield rows, number, value, turns.target[who, number][apart]
+
+
+def _percentiles(fleet: Fleet, agent: Whole, number: int) -> Iterator[tuple[float, Chosen]]:
+    """Of one objective, each with the rows that have it."""
+    common = fleet.turns.common[number]
+    if common is not None:
+        yield common, slice(None)
+        return
+    percentiles = fleet.turns.percentile[agent, number]
+    for percentile in np.unique(percentiles[~np.isnan(percentiles)]):
+        yield float(percentile), _where(percentiles == percentile)
+
+
+def _patterns(fleet: Fleet, agent: Whole) -> Iterator[tuple[int, Chosen]]:
+    """Each with its rows."""
+    if len(fleet.patterns) == 1:
+        yield 0, slice(None)
+        return
+    patterns = fleet.pattern[agent]
+    for pattern in np.unique(patterns):
+        yield int(pattern), _where(patterns == pattern)
 
 
 def _factor(skewness: Floats, percentile: float) -> Floats:
