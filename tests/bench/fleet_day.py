@@ -7,7 +7,8 @@ Each agent has three emulated stages on replicas of up to 60 sessions, and a day
 night to between 40 and 160 at noon. `cpu_s` counts the making of the calls too. Controllers are asked when what they would see
 has changed, and else every --quiet-seconds: `asked` tells how often and why. `keeper` keeps a replica for every 45 sessions;
 `antiphon` is the loop itself, which takes about a millisecond each time it is asked: all that are due at a step are planned for
-at once, and plans are remembered. As these agents differ in nothing but their traffic, they share what is remembered.
+at once, and plans are remembered. As these agents differ in nothing but their traffic, they share what is remembered. Python's
+garbage collector is set as in the operator.
 
 Then one agent is simulated for its busiest hour both ways, from the same calls: `within` is the share of turns within the
 objective, `replica_hours` counts replicas that start, serve or drain. A controller that waits before it acts, as the loop does,
@@ -34,6 +35,7 @@ sys.path.insert(0, str(REPOSITORY / "tests" / "support"))
 
 from simulated_agents import a_setting, an_agent  # noqa: E402
 
+from antiphon_operator.operate.garbage import look_seldom  # noqa: E402
 from antiphon_policies.deciding.controller import AntiphonController  # noqa: E402
 from antiphon_policies.facts import AgentFacts, Setting  # noqa: E402
 from antiphon_policies.seeing.observation import Observation  # noqa: E402
@@ -163,6 +165,7 @@ def main() -> None:
     parser.add_argument("--quiet-seconds", type=float, default=300.0)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
+    look_seldom()
     figures = {
         "command": " ".join(["python tests/bench/fleet_day.py", *sys.argv[1:]]),
         "seed": asked.seed,
