@@ -23,6 +23,8 @@ _Asked = list[tuple[int, Query]]
 
 _AT_LEISURE = 48
 """Queries of all searches together for which it takes hardly longer than for one."""
+_BESIDE = 96
+"""The same, of queries that are answered before they are asked."""
 
 
 def searched(fleets: Fleets) -> list[Choice]:
@@ -81,7 +83,7 @@ def _looked_up(fleets: Fleets, known: Sequence[Known], asked: _Asked) -> list[An
 
 def _beside(known: Sequence[Known], new: Mapping[Key, tuple[int, Query]]) -> dict[Key, tuple[int, Query]]:
     """What is likely to be asked next: while few ask, it takes hardly longer to answer that too."""
-    room = _AT_LEISURE // len(new) - 1
+    room = _BESIDE // len(new) - 1
     return {key: (agent, other) for agent, query in new.values() for key, other in known[agent].beside(query, room)}
 
 

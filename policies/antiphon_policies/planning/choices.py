@@ -14,6 +14,8 @@ from antiphon_policies.planning.asking import Ask
 from antiphon_policies.predicting.prediction import Load
 
 NO_LIMITS: Mapping[str, int] = {}
+REACH = 4
+"""Times an agent's sessions: it is answered for up to so many of them on one replica, ahead of its being asked."""
 Count = TypeVar("Count", int, float)
 
 

@@ -26,8 +26,9 @@ ROWS = len(_TIMES) + len(_BATCHING)
 
 
 def sessions_of_fullest(sessions: Floats, replicas: Floats) -> Floats:
-    """Of the replica that has the most; infinite where there is none."""
-    return np.where(replicas > 0, np.ceil(sessions / np.maximum(replicas, 1.0) - 1e-9), np.inf)
+    """Of the replica that has the most; infinite where there is none. Of a part of a replica, as many more."""
+    there = replicas > 0
+    return np.where(there, np.ceil(sessions / np.where(there, replicas, 1.0) - 1e-9), np.inf)
 
 
 def beside(fleet: Fleet, agent: Whole, mode: Whole, stage: Whole) -> Floats:

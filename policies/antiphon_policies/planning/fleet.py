@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon_policies.facts import Discipline, ModeFacts, VariantFacts
-from antiphon_policies.planning.choices import Choices, StageChoices, largest_cap
+from antiphon_policies.planning.choices import REACH, Choices, StageChoices, largest_cap
 from antiphon_policies.planning.judging import target_of
 
 Floats = NDArray[np.float64]
@@ -240,7 +240,7 @@ def _apart(choices: Choices, pattern: Pattern) -> list[float]:
 def _longest(choices: Choices, stage: StageChoices, variant: int) -> float:
     """Of a batch."""
     calls = max(mode.calls.get(stage.facts.stage, stage.facts.calls_per_turn) for mode in choices.modes)
-    most = min(largest_cap(stage.facts, variant), (1 + choices.load.sessions) * (1 + 5 * calls))
+    most = min(largest_cap(stage.facts, variant), (1 + REACH * choices.load.sessions) * (1 + 5 * calls))
     return stage.facts.variants[variant].service.mean_ms(most)
 
 

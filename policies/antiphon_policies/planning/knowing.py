@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from antiphon_policies.planning.choices import Choices
+from antiphon_policies.planning.choices import REACH, Choices
 from antiphon_policies.planning.fleet import Fleet, Levels, fleet_of, levels_of
 from antiphon_policies.planning.judging import KEPT
 from antiphon_policies.planning.memory import Key, Memory, modes_token, objectives_token, stages_token, token_of
@@ -102,7 +102,7 @@ class Known:
         member, sessions = query.member, self._choices.load.sessions
         replicas = self._choices.predicted(query.replicas)
         admitted = all(
-            sessions / (most * max(1, count)) <= KEPT for most, count in zip(self._most, replicas, strict=True)
+            sessions / (most * (count or 1)) <= KEPT for most, count in zip(self._most, replicas, strict=True)
         )
         mode, level = (0, None) if member is None else (member.mode, member.level)
         now = self._now if query.kind == "best" else None
@@ -124,7 +124,7 @@ class Known:
         sessions = self._choices.load.sessions
         here = sessions_of_fullest(sessions, self._choices.predicted(query.replicas)[0])
         for crowd in (here + sign * step for step in range(1, (count + 1) // 2 + 1) for sign in (1, -1)):
-            if 1 <= crowd <= sessions:
+            if 1 <= crowd <= REACH * sessions:
                 other = replace(query, replicas=(sessions / crowd,))
                 key = self.key(other)
                 if key is not None and remembered(other, key) is None:

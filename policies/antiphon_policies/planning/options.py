@@ -125,7 +125,8 @@ def options_of(fleet: Fleet, rows: Rows) -> Options:
 def admission(fleet: Fleet, rows: Rows) -> Floats:
     """Sessions for each that the replicas take, of the fullest group."""
     sessions = fleet.load[rows.agent, 0][:, None]
-    ratios: Floats = (sessions / (fleet.admits[rows.agent] * np.maximum(1.0, rows.replicas))).max(axis=1, initial=0.0)
+    replicas = np.where(rows.replicas > 0, rows.replicas, 1.0)
+    ratios: Floats = (sessions / (fleet.admits[rows.agent] * replicas)).max(axis=1, initial=0.0)
     return ratios
 
 
