@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import takewhile
 
 from antiphon_crds.sessions import ExpectedTraffic
 from antiphon_crds.stages import Stage
@@ -97,8 +98,8 @@ class AntiphonController:
         return EstimateKey(stage, self._agent, variant, "")
 
     def _note(self, concluded: Concluded) -> None:
-        new = [decision for decision in concluded.decisions if decision.id not in self._told]
-        for decision in reversed(new):
+        new = takewhile(lambda decision: decision.id not in self._told, concluded.decisions)
+        for decision in reversed(list(new)):
             self._told.add(decision.id)
             change = f"{decision.actuator} of {decision.target}: {decision.before} to {decision.after}"
             at = datetime.fromisoformat(decision.time).timestamp()

@@ -17,7 +17,9 @@ from antiphon_policies.simulating.pools import GOING, SERVING, Bools, Ints, Pool
 from antiphon_policies.simulating.speeds import Floats
 
 RECENT_SECONDS, RATE_SECONDS = 30.0, 60.0
-_TURNS = {"turn": 0, "mouthToEar": 0, "response": 1, "result": 1}
+TURNS, RESPONSES = 0, 1
+"""From the user's last sound, and from the decision that the turn was over."""
+_KINDS = {"turn": TURNS, "mouthToEar": TURNS, "response": RESPONSES, "result": RESPONSES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Past:
         self._inner = np.asarray(bounds_ms[:-1])
         width = len(bounds_ms)
         self.buckets = np.zeros((2, agents, width))
-        """Of turns and of responses, since the start."""
+        """Of turns and of responses, as far as they are counted, since the start."""
         self.totals = np.zeros((2, agents))
         self._steps = steps + 1
         self._buckets = np.zeros((self._steps, 2, agents, width))
@@ -165,6 +167,11 @@ class Sight:
     windows: tuple[tuple[Objective, int], ...]
     """Objectives that are sampled, and the steps of their windows."""
 
+    @property
+    def kinds(self) -> set[int]:
+        """Of turns and responses, what any objective is about."""
+        return {_KINDS[objective.indicator] for objective, _ in self.windows if objective.indicator in _KINDS}
+
     def look(self, now: float, arrays: Pools, past: Past, in_force: Setting, response: bool) -> Observation:
         recent, covered = past.gained(int(response), self.agent, self._steps(RECENT_SECONDS))
         offered, rejected, steps = past.sessions(self.agent, self._steps(RATE_SECONDS))
@@ -188,8 +195,8 @@ class Sight:
 
     def _measured(self, past: Past) -> Iterator[tuple[str, Measured]]:
         for objective, steps in self.windows:
-            if objective.indicator in _TURNS:
-                durations, covered = past.gained(_TURNS[objective.indicator], self.agent, steps)
+            if objective.indicator in _KINDS:
+                durations, covered = past.gained(_KINDS[objective.indicator], self.agent, steps)
                 yield objective.name, Measured(0.0, durations=durations, covered_seconds=covered * self.step_seconds)
             else:
                 offered, rejected, covered = past.sessions(self.agent, steps)
@@ -221,7 +228,7 @@ class Sight:
 
 
 def windows_of(facts: AgentFacts, step_seconds: float) -> tuple[tuple[Objective, int], ...]:
-    sampled = [one.objective for one in facts.objectives if one.objective.indicator in (*_TURNS, "rejectedSessions")]
+    sampled = [one.objective for one in facts.objectives if one.objective.indicator in (*_KINDS, "rejectedSessions")]
     return tuple(
         (objective, max(1, round(parse_duration_seconds(objective.window) / step_seconds))) for objective in sampled
     )

@@ -14,6 +14,8 @@ from antiphon_policies.facts import AgentFacts, Setting, StageSetting
 from antiphon_policies.simulating.attending import (
     RATE_SECONDS,
     RECENT_SECONDS,
+    RESPONSES,
+    TURNS,
     Attention,
     Past,
     Seen,
@@ -121,10 +123,15 @@ class _Fleet:
             )
             for place, (one, own) in enumerate(zip(agents, pools_of, strict=True))
         ]
+        self._kinds = sorted({kind for place, one in enumerate(self.agents) for kind in self._counted(place, one)})
+        """Of turns and responses, what any promise or objective is about."""
         self.allowed = np.array([promise.allowed for promise in self.promises])
         self.watch = Watch(np.array([one.controller.interval_seconds for one in agents]), attention)
         self.asked: Counter[str] = Counter()
         self.diary = SampledDiary(self.pools, self.crowd, self.owner, self.past, self.responses)
+
+    def _counted(self, place: int, agent: _Agent) -> set[int]:
+        return {RESPONSES if self.responses[place] else TURNS, *agent.sight.kinds}
 
     def run(self) -> FleetRun:
         for place, agent in enumerate(self.agents):
@@ -169,9 +176,10 @@ class _Fleet:
         who = np.repeat(agents, numbers)
         begins, decided, overhead = self.shapes[:, who]
         heard = np.maximum(decided, begins + times) + overhead
-        self.past.add(0, who, heard)
-        self.past.add(1, who, heard - decided)
-        counted = np.where(self.responses[who], heard - decided, heard)
+        answers = heard - decided
+        for kind in self._kinds:
+            self.past.add(kind, who, answers if kind == RESPONSES else heard)
+        counted = np.where(self.responses[who], answers, heard)
         size = len(self.agents)
         self.past.turns += np.bincount(who, minlength=size)
         self.past.kept += np.bincount(who[counted <= self.targets[who]], minlength=size)
@@ -245,7 +253,7 @@ class _Fleet:
     def _told(self) -> FleetRun:
         self.diary.write(self._in_force_now)
         runs = tuple(self._run(place, agent) for place, agent in enumerate(self.agents))
-        return FleetRun(runs, dict(self.asked), int(self.past.buckets[0].sum()))
+        return FleetRun(runs, dict(self.asked), int(self.past.turns.sum()))
 
     def _run(self, place: int, agent: _Agent) -> Run:
         crowd, moments = self.crowd, tuple(self.diary.moments[place])
