@@ -1,10 +1,12 @@
 """How near the predicted p95 of a turn comes to the simulated one.
 
-python tests/bench/prediction.py [--json] [--seed N] [--cases N] [--turns N] [--table FILE]
+python tests/bench/prediction.py [--json] [--seed N] [--cases N] [--turns N]
+python tests/bench/prediction.py --table FILE
 
 For each pipeline and load, `--cases` draws of noise, caps 1 to 32, 2 to 200 sessions of one replica, turns a minute and how the
 stages' times compare; all times are then scaled so that the busiest stage has the load. Each is simulated for `--turns` turns
-(`antiphon_policies.simulating.steady`), and predicted for the turns a second that the simulated sessions came to. Pipelines:
+(`antiphon_policies.simulating.steady`), or for more until the standard error of the simulated p95 is below 2 %, and predicted for
+the turns a second that the simulated sessions came to. Pipelines:
 
 - cascade: asr in batches, llm and tts in streams; speculating: the same with calls of asr and llm that are thrown away;
 - mixed: three stages of batches, each its own; equal: three stages of batches that are alike;
@@ -13,7 +15,8 @@ stages' times compare; all times are then scaled so that the busiest stage has t
 `p95_error_below_80`: the mean of |predicted / simulated - 1| over all cases below 80 % load. `worst_error_below_80`: the largest.
 `worst_optimism`: the largest share by which a prediction was too low, at any load; 0 if none was. `optimistic_beyond_10`: the
 share of all cases in which it was more than a tenth too low. `error_at_98`: the mean of the cases drawn for 98 %.
-`lockstep_p95_error`: the mean error of the p95 of the stage in lockstep alone, at any load.
+`lockstep_p95_error`: the mean error of the p95 of the stage in lockstep alone, at any load. `simulated_error`: the mean standard
+error of the simulated p95, as a share of it, of batch means; `simulated_error_most`: the largest. No miss is excused by it.
 With --table, the table of stages of batches is made anew and written (some minutes on one core), and nothing is measured.
 """
 
@@ -21,6 +24,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -53,6 +57,8 @@ STAGES: tuple[Stage, ...] = ("asr", "llm", "tts")
 STEPPING: tuple[Stage, ...] = ("asr", "llm", "lipsync")
 PERIODS_MS = (40.0, 80.0, 160.0, 320.0)
 DUTY_CYCLE = 0.3
+SURE, LONGEST = 0.02, 32
+"""Standard error of a simulated p95, as a share, that is small enough; how many times as many turns are simulated at most."""
 LONGEST_MS, SHORTEST_MS = 1500.0, 5.0
 """Of a call's fixed part: draws beyond are drawn again."""
 
@@ -77,6 +83,8 @@ class Outcome:
     sessions: int
     simulated_p95_ms: float
     predicted_p95_ms: float
+    uncertain: float
+    """Standard error of what was simulated, as a share."""
     lockstep_error: float | None = None
     """Of the p95 of the stage in lockstep alone."""
 
@@ -187,8 +195,27 @@ def simulated(facts: AgentFacts, setting: Setting, sessions: int, turns: int, se
     return found, len(found.turns) / seconds / sessions
 
 
+def surely_simulated(
+    facts: AgentFacts, setting: Setting, sessions: int, turns: int, seed: int
+) -> tuple[Steady, float, float]:
+    """As many turns, or more, as make the p95 sure; how many a second, and the standard error as a share."""
+    most = LONGEST * turns
+    while True:
+        found, turns_per_second = simulated(facts, setting, sessions, turns, seed)
+        uncertain = p95_error(found)
+        if uncertain < SURE or turns >= most:
+            return found, turns_per_second, uncertain
+        turns = min(most, math.ceil(turns * max(2.0, 1.5 * (uncertain / SURE) ** 2)))
+
+
+def p95_error(found: Steady) -> float:
+    """Standard error of the p95 as a share, by that of 20 parts one after another."""
+    parts = [float(np.quantile(part, 0.95)) for part in np.array_split(found.turns, 20)]
+    return float(np.std(parts, ddof=1) / math.sqrt(len(parts)) / np.quantile(found.turns, 0.95))
+
+
 def held_against(case: Case, turns: int, seed: int) -> Outcome:
-    seen, turns_per_second = simulated(case.facts, case.setting, case.sessions, turns, seed)
+    seen, turns_per_second, uncertain = surely_simulated(case.facts, case.setting, case.sessions, turns, seed)
     load = Load(case.sessions, turns_per_second)
     told = predict(case.facts, case.setting, load)
     return Outcome(
@@ -198,6 +225,7 @@ def held_against(case: Case, turns: int, seed: int) -> Outcome:
         case.sessions,
         float(np.quantile(seen.turns, 0.95)),
         told.turn_p95_ms,
+        uncertain,
         told.stages["lipsync"].p95_ms / float(np.quantile(seen.stages["lipsync"], 0.95)) - 1
         if "lipsync" in told.stages
         else None,
@@ -224,6 +252,8 @@ def figures(outcomes: list[Outcome]) -> dict[str, float]:
         "optimistic_beyond_10": round(float(np.mean([outcome.error < -0.1 for outcome in outcomes])), 4),
         "error_at_98": round(float(np.mean(full)), 4),
         "lockstep_p95_error": round(float(np.mean(steps)), 4),
+        "simulated_error": round(float(np.mean([outcome.uncertain for outcome in outcomes])), 4),
+        "simulated_error_most": round(max(outcome.uncertain for outcome in outcomes), 4),
         "cases_below_80": len(below),
         "cases": len(outcomes),
     }

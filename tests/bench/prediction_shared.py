@@ -33,7 +33,17 @@ import numpy as np
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1] / "support")]
 
 from meeting_fit import Sample, fit, sampled, store, stored  # noqa: E402
-from tests.bench.prediction import CAPS, LOADS, LONGEST_MS, SHORTEST_MS, Outcome, one_stage, scaled, simulated  # noqa: E402
+from tests.bench.prediction import (  # noqa: E402
+    CAPS,
+    LOADS,
+    LONGEST_MS,
+    SHORTEST_MS,
+    Outcome,
+    one_stage,
+    scaled,
+    simulated,
+    surely_simulated,
+)
 
 from antiphon_crds.stages import Stage  # noqa: E402
 from antiphon_policies.facts import (  # noqa: E402
@@ -154,7 +164,7 @@ def least_ms(stage: _Drawn, sessions: int, rate: float) -> float:
 
 
 def held_against(case: Case, turns: int, seed: int) -> Outcome:
-    found, turns_per_second = simulated(case.facts, case.setting, case.sessions, turns, seed)
+    found, turns_per_second, uncertain = surely_simulated(case.facts, case.setting, case.sessions, turns, seed)
     told = predict(case.facts, case.setting, Load(case.sessions, turns_per_second))
     return Outcome(
         case.pipeline,
@@ -163,6 +173,7 @@ def held_against(case: Case, turns: int, seed: int) -> Outcome:
         case.sessions,
         float(np.quantile(found.turns, 0.95)),
         told.turn_p95_ms,
+        uncertain,
     )
 
 
@@ -204,6 +215,8 @@ def figures(outcomes: list[Outcome]) -> dict[str, float]:
         "optimistic_beyond_10": round(float((errors < -0.1).mean()), 4),
         "worst_pessimism": round(max(0.0, float(errors.max())), 4),
         "pessimistic_beyond_40": round(float((errors > 0.4).mean()), 4),
+        "simulated_error": round(float(np.mean([each.uncertain for each in outcomes])), 4),
+        "simulated_error_most": round(max(each.uncertain for each in outcomes), 4),
         "cases_below_80": len(below),
         "cases": len(outcomes),
     }

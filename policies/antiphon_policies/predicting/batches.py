@@ -23,13 +23,16 @@ from antiphon_policies.predicting.grid import (
     position_of_load,
 )
 
-_EVEN_TIME, _EVEN_VARIANCE = 1.5, 0.173
+_EVEN_TIME, _EVEN_VARIANCE = 1.4, 0.16
 """Of a call that meets a batch of calls which come evenly: mean time in batches, and its variance in their square."""
-_CROWD, _FEW, _ROUGH = 15.9, 144.0, 2.72
+_GROWS, _GROWS_SPREAD = 1.05, 1.18
+"""By how much less a wait is calmed, and its spread, where batches grow by what comes meanwhile."""
+_CROWD, _FEW, _ROUGH = 7.5, 48.1, 0.9
 """What calms the mean of a wait, and how much of it is left by service times that vary. Fitted to simulations, as are the
 constants here, in `streams` and in `tandem` (see docs/prediction.md)."""
-_CROWD_SPREAD, _INSIDE_SPREAD, _ROUGH_SPREAD = 36.0, 75.6, 0.977
+_CROWD_SPREAD, _INSIDE_SPREAD, _ROUGH_SPREAD = 21, 48.5, 1.34
 """The same of its standard deviation; by how much of its time a session is inside the stage."""
+_HARDLY = 1e-9
 
 _Axis: TypeAlias = tuple[NDArray[np.intp], Floats]
 """Point below on one axis of the table, and how far above it."""
@@ -47,7 +50,8 @@ def batch_times(alpha: Floats, beta: Floats, noise: Floats, people: Floats, rate
     quiet = (noise * unit) ** 2
     met, batch, even_ms = _even(alpha, beta, others, most)
     over = np.maximum(0.0, open_ms - even_ms)
-    calm, calm_spread = _calm(over, open_ms, noise, people, rate, used)
+    grows = beta / (alpha + beta) * (1 - 1 / most)
+    calm, calm_spread = _calm(over, open_ms, noise, people, rate, used, grows)
     mean_ms = open_ms - over * (1 - calm)
     size, size_spread = found[3] * grouped, found[4] * grouped * calm_spread
     open_variance = quiet + (unit * found[1]) ** 2
@@ -74,16 +78,20 @@ def _even(alpha: Floats, beta: Floats, others: Floats, most: Floats) -> tuple[Fl
 
 
 def _calm(
-    over: Floats, open_ms: Floats, noise: Floats, people: Floats, rate: Floats, used: Floats
+    over: Floats, open_ms: Floats, noise: Floats, people: Floats, rate: Floats, used: Floats, grows: Floats
 ) -> tuple[Floats, Floats]:
-    """Shares that are left of the wait beyond that of calls which come evenly, and of its spread."""
+    """Shares that are left of the wait beyond that of calls which come evenly, and of its spread. `grows`: how far a batch may
+    grow by what comes meanwhile; the more, the sooner a wait is over by itself."""
     others = (people - 1) / people
     busy = np.minimum(used, 1.0)
     crowd = crowding(over, rate, people, np.maximum(1 - used * others, 1e-6))
     inside = np.minimum(1.0, open_ms * rate / people) * others
     return (
-        calmed(_CROWD * crowd + _FEW * fewness(busy, people), roughness(noise, _ROUGH, busy)),
-        calmed(_CROWD_SPREAD * crowd + _INSIDE_SPREAD * inside**2, roughness(noise, _ROUGH_SPREAD, busy)),
+        calmed((_CROWD * crowd + _FEW * fewness(busy, people)) / (1 + _GROWS * grows), roughness(noise, _ROUGH, busy)),
+        calmed(
+            (_CROWD_SPREAD * crowd + _INSIDE_SPREAD * inside**2) / (1 + _GROWS_SPREAD * grows),
+            roughness(noise, _ROUGH_SPREAD, busy),
+        ),
     )
 
 
@@ -92,14 +100,21 @@ def _interpolated(share: Floats, cap: Floats, noise: Floats, rate: Floats) -> Fl
     most = cap / (1.0 - share + share * cap)
     used = rate / most
     spot = position_of_load(np.minimum(rate, HIGHEST * most), most)
+    load = _split(spot * (LOADS - 1), LOADS)
     found = _corners(
         _split(np.sqrt(share) * (SHARES - 1), SHAPE[0]),
         _split(np.log2(cap), SHAPE[1]),
         _split_noise(np.minimum(noise, 1.0) / LARGEST_NOISE * (NOISES - 1)),
-        _split(spot * (LOADS - 1), LOADS),
+        load,
     )
+    _begin(found, load)
     found[:3] *= np.maximum(1.0, (1 - HIGHEST) / np.maximum(1e-9, 1 - used))
     return found
+
+
+def _begin(found: Floats, load: _Axis) -> None:
+    """Up to the first load the variance grows with it: the spread grows as its root."""
+    found[1] /= np.sqrt(np.where(load[0] > 0, 1.0, np.maximum(load[1], _HARDLY)))
 
 
 def _split(value: Floats, count: int) -> _Axis:

@@ -6,7 +6,7 @@ import numpy as np
 
 from antiphon_policies.predicting.cumulants import Floats
 
-_MARGIN = 0.02
+_MARGIN = 0.109
 
 
 def crowding(excess_ms: Floats, rate: Floats, sessions: Floats, free: Floats) -> Floats:
@@ -30,7 +30,5 @@ def roughness(noise: Floats, share: float, used: Floats) -> Floats:
 
 def calmed(strength: Floats, rough: Floats | float) -> Floats:
     """What is left of a wait of infinitely many sessions, as a share; of a `rough` share nothing goes."""
-    square = 2.0 / (1.0 + np.sqrt(1.0 + strength))
-    root = np.sqrt(square)
-    calm = root * np.sqrt(root)
+    calm = 2.0 / (1.0 + np.sqrt(1.0 + strength))
     return np.asarray(calm + np.minimum(rough, 1.0) * (1.0 - calm))

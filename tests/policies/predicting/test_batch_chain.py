@@ -61,6 +61,18 @@ def test_between_the_points_the_table_is_near(share: float, cap: int, noise: flo
     assert np.sqrt(variance) == pytest.approx(np.sqrt(exact.variance), rel=0.1)
 
 
+@pytest.mark.parametrize("part", [0.1, 0.4, 0.8])
+@pytest.mark.parametrize(("share", "cap", "noise"), [(0.05, 8, 0.1), (0.2, 16, 0.2), (0.5, 1, 0.05)])
+def test_hardly_asked_the_spread_grows_as_the_root_of_the_load(
+    part: float, share: float, cap: int, noise: float
+) -> None:
+    stage = BatchStage(share, cap, noise)
+    rate = part * grid.load_at(1 / (grid.LOADS - 1), stage.most)
+    exact = solve(stage, rate)
+    _, variance, _, _ = _looked_up(stage, rate)
+    assert np.sqrt(variance) == pytest.approx(np.sqrt(exact.variance), rel=0.08)
+
+
 def _looked_up(stage: BatchStage, rate: float) -> tuple[float, float, float, float]:
     figures = (1 - stage.share, stage.share, stage.noise, MANY, rate, float(stage.cap))
     times = batch_times(*(np.asarray(figure) for figure in figures))

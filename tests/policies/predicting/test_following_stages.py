@@ -72,6 +72,18 @@ def test_batches_that_vary_wait_for_one_another() -> None:
     assert float(added([uneven, uneven]).mean_ms) > float(uneven.mean_ms) + 100 + 0.25 * float(even.waiting_ms)
 
 
+@pytest.mark.parametrize("places", [1, 8])
+def test_of_calls_that_come_one_by_one_only_a_single_place_is_spared(places: int) -> None:
+    """Behind a stage that takes one at a time, and as long as the next place is busy."""
+    first = batches(100, 8)
+    place = stage_times(
+        "streams",
+        alpha_ms=100 * places, beta_ms=0, noise=0, cap=places, calls_per_second=8, sessions=MANY,
+    )  # fmt: skip
+    queue = float(added([first, place]).mean_ms) - 100 - 100 * places - float(first.waiting_ms)
+    assert (queue < 0.25 * float(place.waiting_ms)) == (places == 1)
+
+
 def test_a_step_is_as_late_wherever_it_comes() -> None:
     """What a stage in lockstep waits for is its own step before, so that no other queue makes it shorter."""
     step = stage_times(

@@ -142,6 +142,27 @@ def test_a_session_alone_never_waits(discipline: Discipline) -> None:
     assert times.variance == pytest.approx(100, rel=1e-3)
 
 
+def test_sessions_with_a_place_each_wait_only_where_they_ask_before_their_last_place_is_free() -> None:
+    """Ten seconds from turn to turn; of the places one for each of two sessions, or one more."""
+    short, long = (
+        stage_times(
+            "streams",
+            alpha_ms=500, beta_ms=0, noise=0, cap=[2, 3], calls_per_second=0.2, sessions=2, rest_alpha_ms=rest_ms,
+        ).waiting_ms
+        for rest_ms in (2000, 8000)
+    )  # fmt: skip
+    assert short == pytest.approx([0, 0])
+    assert long[0] > 100
+    assert long[1] == 0
+
+
+def test_few_sessions_rarely_take_all_places() -> None:
+    few, many = stage_times(
+        "streams", alpha_ms=100, beta_ms=0, noise=0, cap=4, calls_per_second=20, sessions=[5, 1000]
+    ).waiting_ms
+    assert few < 0.5 * many
+
+
 @pytest.mark.parametrize("discipline", ["batches", "streams"])
 def test_fewer_sessions_that_ask_as_much_wait_less(discipline: Discipline) -> None:
     found = stage_times(
