@@ -12,7 +12,7 @@ from antiphon_policies.predicting.cumulants import Floats, Times, limited, noise
 
 _SPREAD, _SKEWED = 1.23, 0.713
 """Of squares and cubes of waits that are as regular as can be."""
-_MOST_SKEWED = 12.0
+_MOST_SKEWED = 8.0
 """Beyond it a curve with the same three figures says little of waits that are rare and long."""
 _RARE, _QUICKER = 0.332, 1.58
 """By how much the more rarely all places are taken: at low loads, and where fewer under way are quicker."""
