@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from antiphon_policies.deciding.combining import fitted, with_overhead
 from antiphon_policies.facts import AgentFacts, Setting
 
-_MOST_KNOWN = 64
+_MOST_KNOWN = 16
 
 
 @dataclass(frozen=True, slots=True)
